@@ -1,0 +1,245 @@
+# libresult: build, test, install. `make help` lists the targets; `./dev TARGET` first installs the tools that one needs.
+#
+# All tests share one debug build of the library, installed below build/ as a user would have it installed.
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+
+CARGO   ?= cargo
+GO      ?= go
+PYTHON  ?= python3
+VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+SONAME  := libresult.so.$(firstword $(subst ., ,$(VERSION)))
+HEADERS := include/libresult.h bindings/cpp/libresult.hpp
+STAGE   := $(CURDIR)/build/stage
+
+WARNINGS := -Wall -Wextra -Wpedantic -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# What is built here finds the library of this build, at run time too.
+RPATH := -Wl,-rpath,$(STAGE)/lib
+LINK  := $$(pkg-config --cflags --libs libresult) -lm $(RPATH)
+export PKG_CONFIG_PATH := $(STAGE)/lib/pkgconfig:$(PKG_CONFIG_PATH)
+export CGO_LDFLAGS     := $(RPATH) $(CGO_LDFLAGS)
+# Go's cache does not see the header that pkg-config finds: this makes it build anew for another one.
+export CGO_CPPFLAGS    := -DLIBRESULT_HEADER=$(firstword $(shell cksum include/libresult.h)) $(CGO_CPPFLAGS)
+# Debian's Go takes no newer toolchain from elsewhere, and stamps no version where git is missing.
+export GOTOOLCHAIN := local
+export GOFLAGS     := -buildvcs=false $(GOFLAGS)
+
+# How long a target took: a recipe is expanded as a whole, with this $(shell …), before its first line runs.
+took = @echo "$@: $$(( $$(date +%s) - $(shell date +%s) )) s"
+
+# Some tests act as another user, who must reach the files: a directory for one line of a recipe.
+in_scratch = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && chmod 755 "$$scratch"
+
+# cargo and go use all cores themselves.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## Lists the targets
+	@./dev help
+
+# ---- Build and install -----------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: ## Builds everything in Rust, in debug
+	$(CARGO) build --all-targets --locked
+	@$(MAKE) --no-print-directory stage
+	$(took)
+
+.PHONY: release
+release: ## Builds the library, optimised
+	$(CARGO) build --release --lib --locked
+	$(took)
+
+.PHONY: install
+install: release ## Installs libraries, headers and libresult.pc: PREFIX, DESTDIR, LIBDIR, INCLUDEDIR
+	@$(MAKE) --no-print-directory install-files PROFILE=release
+
+# Puts the debug build where the tests find it.
+.PHONY: stage
+stage:
+	@$(MAKE) --no-print-directory --silent install-files PROFILE=debug DESTDIR= \
+	  PREFIX=$(STAGE) LIBDIR=$(STAGE)/lib INCLUDEDIR=$(STAGE)/include
+
+# -C leaves files alone that are the same, so that nothing is built anew for them.
+.PHONY: install-files
+install-files:
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -C -m 755 target/$(PROFILE)/libresult.so $(DESTDIR)$(LIBDIR)/libresult.so.$(VERSION)
+	ln -sf libresult.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libresult.so
+	install -C -m 644 target/$(PROFILE)/libresult.a $(DESTDIR)$(LIBDIR)
+	install -C -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
+	sed -e 's|@VERSION@|$(VERSION)|' \
+	  -e "s|@PREFIX@|$$(realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|" \
+	  -e "s|@INCLUDEDIR@|$$(realpath -m --relative-to=$(LIBDIR)/pkgconfig $(INCLUDEDIR))|" \
+	  packaging/libresult.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libresult.pc
+
+.PHONY: clean
+clean: ## Removes everything that was built
+	rm -rf target build
+
+# ---- Programs in C and C++: build/plain/NAME, and build/asan/NAME with the sanitizers --------------------------------
+
+SOURCES_behaviour   := $(sort $(wildcard tests/c/behaviour/*.c))
+SOURCES_nulls       := build/nulls.c
+SOURCES_dlopen      := tests/c/dlopen.c
+SOURCES_answers     := tests/table/answers.c
+SOURCES_inspect     := examples/inspect.c
+SOURCES_faults      := tests/faults/program.c
+SOURCES_behaviour++ := tests/cpp/behaviour.cpp
+SOURCES_answers++   := tests/table/answers.cpp
+SOURCES_inspect++   := examples/inspect.cpp
+
+COMPILE = $(if $(filter %.cpp,$<),$(CXX) -std=$(or $(CXX_STANDARD),c++17),$(CC) -std=c11) -g -O1 $(WARNINGS)
+
+# The demo is for whoever has whatever compiler: no warning of a later one stops it.
+build/plain/inspect build/plain/inspect++: WARNINGS :=
+
+.SECONDEXPANSION:
+build/plain/%: $$(SOURCES_$$*) $(HEADERS) $(wildcard tests/c/behaviour/*.h)
+	@mkdir -p $(@D)
+	$(COMPILE) $(filter %.c %.cpp,$^) $(LINK) -o $@
+
+build/asan/%: $$(SOURCES_$$*) $(HEADERS) $(wildcard tests/c/behaviour/*.h)
+	@mkdir -p $(@D)
+	$(COMPILE) $(SANITIZE) $(filter %.c %.cpp,$^) $(LINK) -o $@
+
+build/nulls.c: include/libresult.h tests/c/nulls.py
+	@mkdir -p $(@D)
+	$(PYTHON) tests/c/nulls.py $< > $@.new && mv $@.new $@
+
+# go knows itself what is new.
+.PHONY: build/go/answers build/go/inspect
+build/go/answers: PACKAGE = ./internal/answers
+build/go/inspect: PACKAGE = ./examples/inspect
+build/go/answers build/go/inspect:
+	cd bindings/go && $(GO) build -o $(CURDIR)/$@ $(PACKAGE)
+
+# ---- Demo ------------------------------------------------------------------------------------------------------------
+
+# A run of Train V2 whose checkpoints were validated, and one of Train V1 that failed.
+DEMO_RUNS := tests/corpus/r260v2-val_mixed/run tests/corpus/r240v1-fail0/run
+
+# show LANGUAGE, SOURCE, PROGRAM   what it prints of each run, below a line that says how
+define show
+@for run in $(DEMO_RUNS); do \
+  printf '\n==== %s: %s: %s\n\n' '$(1)' '$(2)' "$(3) $$run"; \
+  $(3) $$run || exit 1; \
+done
+endef
+
+.PHONY: demo
+demo: ## Shows two real Ray runs, from C, C++ and Go
+	$(CARGO) build --lib --locked
+	@$(MAKE) --no-print-directory stage demo-programs
+	$(call show,C,examples/inspect.c,build/plain/inspect)
+	$(call show,C++,examples/inspect.cpp,build/plain/inspect++)
+	$(call show,Go,bindings/go/examples/inspect/main.go,build/go/inspect)
+
+.PHONY: demo-programs
+demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
+
+# ---- Tests -----------------------------------------------------------------------------------------------------------
+
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-sanitizers test-readme test-demo test-consumer
+
+.PHONY: test
+test: ## Runs all that follows, and sums up
+	@passed=0; failed=0; summary=; \
+	for step in build $(STEPS); do \
+	  printf '\n---- %s\n' "$$step"; start=$$(date +%s); \
+	  if $(MAKE) --no-print-directory "$$step"; \
+	  then passed=$$((passed + 1)); how=passed; else failed=$$((failed + 1)); how=FAILED; fi; \
+	  summary="$$summary$$(printf '%-16s %s %5s s' "$$step" "$$how" $$(($$(date +%s) - start)))\n"; \
+	done; \
+	printf '\n%b%s passed, %s failed\n' "$$summary" "$$passed" "$$failed"; [ "$$failed" = 0 ]
+
+.PHONY: $(STEPS)
+lint: ## Checks layout and habits of the sources
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+	@unformatted=$$(gofmt -l bindings/go tests/consumer/go) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	cd bindings/go && $(GO) vet ./...
+	$(if $(wildcard .clang-format),clang-format --dry-run -Werror $$(git ls-files '*.c' '*.cpp' '*.hpp'))
+	$(took)
+
+test-rust: build ## Runs the tests in Rust
+	$(CARGO) test --locked
+	$(took)
+
+test-c: build $(addprefix build/plain/,behaviour nulls dlopen) ## Tests header, library and C API
+	tests/c/headers.sh include bindings/cpp
+	tests/c/symbols.sh include/libresult.h $(STAGE)/lib/libresult.so
+	build/plain/dlopen $(STAGE)/lib/libresult.so tests/corpus/r260v2-val_mixed/run
+	@$(in_scratch) && build/plain/nulls "$$scratch"
+	@$(in_scratch) && build/plain/behaviour tests/corpus "$$scratch"
+	$(took)
+
+test-faults: build build/plain/faults ## Lets every system call of the library fail, and kills it at each
+	tests/faults/syscalls.sh build/plain/faults tests/corpus
+	$(took)
+
+build/plain/behaviour++20: CXX_STANDARD = c++20
+SOURCES_behaviour++20 := $(SOURCES_behaviour++)
+
+test-cpp: build $(addprefix build/plain/,behaviour++ behaviour++20 inspect inspect++) ## Tests the C++ binding, in C++17 and C++20
+	tests/cpp/must_not_compile.sh include bindings/cpp
+	tests/cpp/same_output.sh build/plain/inspect build/plain/inspect++ tests/corpus
+	@$(in_scratch) && build/plain/behaviour++ tests/corpus "$$scratch"
+	@$(in_scratch) && build/plain/behaviour++20 tests/corpus "$$scratch"
+	$(took)
+
+test-go: build build/plain/inspect ## Tests the Go binding: plainly, for races, and for wrong use of cgo
+	cd bindings/go && $(GO) test ./...
+	cd bindings/go && $(GO) test -race ./...
+	cd bindings/go && GOEXPERIMENT=cgocheck2 GOGC=1 $(GO) test ./...
+	bindings/go/same_output.sh build/plain/inspect
+	$(took)
+
+ANSWERS := build/plain/answers build/plain/answers++ build/go/answers
+COMPARE := $(PYTHON) tests/table/compare.py
+
+test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus against what it must be, in each language
+	@$(in_scratch) && failed=0; \
+	compare() { $(COMPARE) --scratch "$$scratch/runs" "$$@" || failed=1; }; \
+	compare --language Rust target/debug/examples/answers --dump "$$scratch/answers" --by-family --self-test; \
+	compare --language C build/plain/answers --against "$$scratch/answers"; \
+	compare --language C++ build/plain/answers++ --against "$$scratch/answers"; \
+	compare --language Go build/go/answers --against "$$scratch/answers" --unordered --self-test; \
+	exit $$failed
+	$(took)
+
+SANITIZED := $(addprefix build/asan/,behaviour nulls answers inspect behaviour++ answers++ inspect++)
+# Valgrind is slow: the small runs only.
+VALGRIND_BYTES := 100000
+
+test-sanitizers: build $(SANITIZED) build/plain/behaviour build/plain/answers ## Runs the C and C++ programs under ASan, UBSan, LSan, valgrind
+	@for program in $(SANITIZED); do nm $$program | grep -q __asan_init || { echo "$$program: not sanitized"; exit 1; }; done
+	@$(in_scratch) && build/asan/behaviour tests/corpus "$$scratch"
+	@$(in_scratch) && build/asan/behaviour++ tests/corpus "$$scratch"
+	@$(in_scratch) && build/asan/nulls "$$scratch"
+	@for run in $(DEMO_RUNS); do build/asan/inspect $$run && build/asan/inspect++ $$run || exit 1; done > /dev/null
+	$(COMPARE) --language C build/asan/answers
+	$(COMPARE) --language C++ build/asan/answers++
+	@$(in_scratch) && $(VALGRIND) build/plain/behaviour tests/corpus "$$scratch"
+	$(COMPARE) --language C --under "$(VALGRIND)" --max-size $(VALGRIND_BYTES) build/plain/answers
+	$(took)
+
+test-readme: build ## Follows README.md word by word
+	$(PYTHON) tests/readme.py README.md --have libresult=. --have prefix=$(STAGE)
+	$(took)
+
+test-demo: ## Runs the demo, and what it says to run
+	tests/demo.sh
+	$(took)
+
+test-consumer: build ## Installs the library, moves it, and builds programs with it through pkg-config
+	tests/consumer/run.sh debug
+	$(took)

@@ -1,0 +1,983 @@
+// libresult for C++17: reads what a Ray Train run left behind. Header only; link with libresult.
+//
+//   auto run = libresult::Run::open("/data/runs/2026-11-24");
+//   auto best = run.best_checkpoint("eval/loss", libresult::Mode::min);
+//   double loss = best.metrics()["eval"]["loss"].as_double().value();
+//   for (auto [key, value] : run.metrics()) std::cout << key << ": " << value << '\n';
+//
+// What the rules at the top of libresult.h become here:
+//
+//   * What can fail throws `Error`. Nothing else does: looking at what was read is `noexcept`.
+//   * What may be missing is `std::optional`. A value that may be missing is a `ValueRef`, which is
+//     then empty, and so is everything below it: `run.metrics()["no"]["such"]` is fine, and its
+//     `as_double()` is `std::nullopt`. A caller who wants an exception writes `as_double().value()`,
+//     one who has a default `as_double().value_or(0)`.
+//   * `Run`, `Checkpoint`, `Ranking`, `Value` and `Cancel` own what they stand for. All others, and
+//     every `std::string_view`, borrow: they live as long as what they were read from. Borrowing from
+//     a temporary that owns does not compile: give it a name first.
+//   * Objects never change, so `const` members may be called by any thread at any time. One that was
+//     moved from answers as if nothing were there.
+
+#ifndef LIBRESULT_HPP
+#define LIBRESULT_HPP
+
+#include "libresult.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if __cplusplus >= 202002L
+#include <ranges>
+#endif
+
+namespace libresult {
+
+// ---- Enums: their values are those of the C API ------------------------------------------------
+
+/// Which end of a metric is best.
+enum class Mode : int {
+  /// The smallest value, as for a loss.
+  min = LIBRESULT_MODE_MIN,
+  /// The largest value, as for an accuracy.
+  max = LIBRESULT_MODE_MAX,
+};
+
+/// The type of a value.
+enum class Kind : int {
+  /// `null`, or no value at all.
+  null = LIBRESULT_KIND_NULL,
+  /// `true` or `false`.
+  boolean = LIBRESULT_KIND_BOOL,
+  /// A whole number that fits 64 bits.
+  integer = LIBRESULT_KIND_INT,
+  /// Any other number: NaN and the infinities, and integers beyond 64 bits, whose digits
+  /// `ValueRef::to_json` has.
+  floating = LIBRESULT_KIND_FLOAT,
+  /// A string.
+  string = LIBRESULT_KIND_STR,
+  /// A list of values.
+  array = LIBRESULT_KIND_ARRAY,
+  /// Values by key, in the order of the file.
+  object = LIBRESULT_KIND_OBJECT,
+};
+
+/// How the run is laid out in its directory.
+enum class Layout : int {
+  /// Nothing is known: the run was moved from.
+  unknown = LIBRESULT_LAYOUT_UNKNOWN,
+  /// Ray Train before V2, and every trial of Ray Tune.
+  train_v1 = LIBRESULT_LAYOUT_TRAIN_V1,
+  /// Ray Train V2.
+  train_v2 = LIBRESULT_LAYOUT_TRAIN_V2,
+};
+
+/// Whether a run has something that its directory may or may not tell.
+enum class Presence : int {
+  /// The directory does not record it, so nobody can tell.
+  unknown = LIBRESULT_PRESENCE_UNKNOWN,
+  /// It is known not to exist.
+  absent = LIBRESULT_PRESENCE_ABSENT,
+  /// It exists, and was read.
+  present = LIBRESULT_PRESENCE_PRESENT,
+};
+
+/// How far Ray had got with a checkpoint.
+enum class Status : int {
+  /// Nothing is known: it was opened without its run.
+  unknown = LIBRESULT_STATUS_UNKNOWN,
+  /// A directory that no report names: an upload that never ended, or a leftover.
+  uncommitted = LIBRESULT_STATUS_UNCOMMITTED,
+  /// Reported.
+  committed = LIBRESULT_STATUS_COMMITTED,
+  /// Reported, its validation still to come.
+  pending_validation = LIBRESULT_STATUS_PENDING_VALIDATION,
+  /// Validated.
+  validated = LIBRESULT_STATUS_VALIDATED,
+  /// Its validation failed.
+  validation_failed = LIBRESULT_STATUS_VALIDATION_FAILED,
+  /// Its validation took too long.
+  validation_timed_out = LIBRESULT_STATUS_VALIDATION_TIMED_OUT,
+};
+
+/// Why a checkpoint does not take part in a ranking.
+enum class Skipped : int {
+  /// Its report lacks the metric, or has `null` there.
+  missing = LIBRESULT_SKIPPED_MISSING,
+  /// The metric is NaN.
+  nan = LIBRESULT_SKIPPED_NAN,
+  /// The metric is no number.
+  non_numeric = LIBRESULT_SKIPPED_NON_NUMERIC,
+  /// Its directory is gone.
+  not_on_disk = LIBRESULT_SKIPPED_NOT_ON_DISK,
+};
+
+/// How bad a diagnostic is.
+enum class Severity : int {
+  /// Ordinary, but good to know, such as a checkpoint that retention deleted.
+  note = LIBRESULT_SEVERITY_NOTE,
+  /// Something is broken or lost; setting `strict` makes it an error.
+  damage = LIBRESULT_SEVERITY_DAMAGE,
+};
+
+/// What kind of failure an `Error` is. Later versions may add codes.
+enum class Code : int {
+  /// No failure.
+  ok = LIBRESULT_CODE_OK,
+  /// An argument is not UTF-8, out of range, or names nothing: a bug in the caller.
+  invalid_argument = LIBRESULT_CODE_INVALID_ARGUMENT,
+  /// There is no run, no checkpoint, or none that the question is about.
+  not_found = LIBRESULT_CODE_NOT_FOUND,
+  /// Storage could not be read or written.
+  io = LIBRESULT_CODE_IO,
+  /// A file of the run does not parse.
+  corrupt = LIBRESULT_CODE_CORRUPT,
+  /// The call was cancelled.
+  cancelled = LIBRESULT_CODE_CANCELLED,
+  /// A bug in libresult.
+  internal = LIBRESULT_CODE_INTERNAL,
+  /// The store refused: no credentials, or not the right ones.
+  permission = LIBRESULT_CODE_PERMISSION,
+  /// The store cannot do this, or this build was made without it.
+  unsupported = LIBRESULT_CODE_UNSUPPORTED,
+};
+
+// ---- Ownership and errors ----------------------------------------------------------------------
+
+/// Frees what the C API hands out.
+struct Free {
+  /// Frees a run.
+  void operator()(libresult_run *run) const noexcept { libresult_run_free(run); }
+  /// Frees a checkpoint.
+  void operator()(libresult_checkpoint *checkpoint) const noexcept {
+    libresult_checkpoint_free(checkpoint);
+  }
+  /// Frees a ranking.
+  void operator()(libresult_ranking *ranking) const noexcept { libresult_ranking_free(ranking); }
+  /// Frees a value.
+  void operator()(libresult_value *value) const noexcept { libresult_value_free(value); }
+  /// Frees a text.
+  void operator()(libresult_text *text) const noexcept { libresult_text_free(text); }
+  /// Frees a switch.
+  void operator()(libresult_cancel *cancel) const noexcept { libresult_cancel_free(cancel); }
+  /// Frees an error.
+  void operator()(libresult_error *error) const noexcept { libresult_error_free(error); }
+};
+
+/// A pointer of the C API that this program owns.
+template <class T>
+using Owned = std::unique_ptr<T, Free>;
+
+/// Why a call failed. `what()` is one sentence that names the file or the argument at fault.
+class Error : public std::runtime_error {
+ public:
+  /// An error of this kind.
+  Error(Code code, const std::string &message) : std::runtime_error(message), code_(code) {}
+
+  /// The kind of failure.
+  Code code() const noexcept { return code_; }
+
+ private:
+  Code code_;
+};
+
+// ---- What goes in ------------------------------------------------------------------------------
+
+/// A string that goes in: a literal or a `std::string`, without a copy. It ends with NUL.
+class CString {
+ public:
+  /// Text that ends with NUL.
+  CString(const char *text) noexcept : text_(text) {}
+  /// Text, as far as its first NUL.
+  CString(const std::string &text) noexcept : text_(text.c_str()) {}
+
+  /// The text.
+  const char *get() const noexcept { return text_; }
+
+ private:
+  const char *text_;
+};
+
+/// A setting, such as `{"read", "latest"}`: a key and a value, both ending with NUL.
+using Setting = libresult_setting;
+
+/// The settings of a call, without a copy: `{}`, `{{"read", "latest"}}`, or a vector of them.
+class Settings {
+ public:
+  /// None.
+  Settings() noexcept = default;
+  /// A list in braces, for the call that it stands in.
+  Settings(std::initializer_list<Setting> settings) noexcept : size_(settings.size()) {
+    data_ = settings.begin();
+  }
+  /// Those of a vector.
+  Settings(const std::vector<Setting> &settings) noexcept
+      : data_(settings.data()), size_(settings.size()) {}
+
+  /// The first one.
+  const Setting *data() const noexcept { return data_; }
+  /// How many.
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  const Setting *data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// A switch that stops the calls it is given to. Once on, it stays on.
+class Cancel {
+ public:
+  /// A switch, which is off.
+  Cancel() : cancel_(libresult_cancel_new()) {}
+
+  /// Makes every call that was given this switch throw `Code::cancelled`. Any thread may do so.
+  void trigger() const noexcept { libresult_cancel_trigger(cancel_.get()); }
+
+  /// For the C API.
+  const libresult_cancel *get() const noexcept { return cancel_.get(); }
+
+ private:
+  Owned<libresult_cancel> cancel_;
+};
+
+namespace detail {
+
+inline std::string_view view(libresult_str text) noexcept { return {text.data, text.len}; }
+
+// The only place that throws.
+inline void check(libresult_error *error) {
+  if (error == nullptr) return;
+  Owned<libresult_error> owned(error);
+  throw Error(static_cast<Code>(libresult_error_code(error)),
+              std::string(view(libresult_error_message(error))));
+}
+
+// What a call that can fail puts into its last argument.
+template <class T, class Call>
+Owned<T> produce(const Call &call) {
+  T *out = nullptr;
+  check(call(&out));
+  return Owned<T>(out);
+}
+
+// What a call puts into its last argument if it returns true.
+template <class T, class Object>
+std::optional<T> ask(bool (*call)(const Object *, T *), const Object *object) noexcept {
+  T out{};
+  return call(object, &out) ? std::optional<T>(out) : std::nullopt;
+}
+
+// A borrowed thing, unless it is not there.
+template <class T, class Object>
+std::optional<T> there(const Object *object) noexcept {
+  return object != nullptr ? std::optional<T>(T(object)) : std::nullopt;
+}
+
+inline std::string text(libresult_text *owned) {
+  Owned<libresult_text> json(owned);
+  return std::string(view(libresult_text_str(owned)));
+}
+
+inline const libresult_cancel *get(const Cancel *cancel) noexcept {
+  return cancel != nullptr ? cancel->get() : nullptr;
+}
+
+}  // namespace detail
+
+// ---- Ranges ------------------------------------------------------------------------------------
+
+/// Things that an object of the C API counts and hands out by index. Borrows from the object.
+template <class Object, class Item, auto Count, auto At>
+class Range {
+ public:
+  /// Makes each item when it is asked for.
+  class iterator {
+   public:
+    /// Keeps an item while `->` looks at it.
+    struct Arrow {
+      /// The item.
+      Item item;
+      /// Its address.
+      const Item *operator->() const noexcept { return &item; }
+    };
+
+    /// C++17 knows no forward iterator whose items are values.
+    using iterator_category = std::input_iterator_tag;
+    /// C++20 does.
+    using iterator_concept = std::forward_iterator_tag;
+    /// What it yields.
+    using value_type = Item;
+    /// What it yields.
+    using reference = Item;
+    /// What `->` yields.
+    using pointer = Arrow;
+    /// The distance of two.
+    using difference_type = std::ptrdiff_t;
+
+    /// An iterator of nothing.
+    iterator() noexcept = default;
+    /// At item `index` of `object`.
+    iterator(const Object *object, std::size_t index) noexcept : object_(object), index_(index) {}
+
+    /// The item.
+    Item operator*() const noexcept { return Item(At(object_, index_)); }
+    /// A member of the item.
+    Arrow operator->() const noexcept { return Arrow{**this}; }
+    /// Goes on to the next.
+    iterator &operator++() noexcept { return ++index_, *this; }
+    /// Goes on to the next.
+    iterator operator++(int) noexcept { return iterator(object_, index_++); }
+    /// Whether both are at the same item.
+    friend bool operator==(const iterator &a, const iterator &b) noexcept {
+      return a.object_ == b.object_ && a.index_ == b.index_;
+    }
+    /// Whether they are not.
+    friend bool operator!=(const iterator &a, const iterator &b) noexcept { return !(a == b); }
+
+   private:
+    const Object *object_ = nullptr;
+    std::size_t index_ = 0;
+  };
+
+  /// Those of `object`, which may be null.
+  explicit Range(const Object *object) noexcept : object_(object) {}
+
+  /// How many.
+  std::size_t size() const noexcept { return Count(object_); }
+  /// Whether there are none.
+  bool empty() const noexcept { return size() == 0; }
+  /// The item at `index`, which must be below `size()`.
+  Item operator[](std::size_t index) const noexcept { return Item(At(object_, index)); }
+  /// The first.
+  iterator begin() const noexcept { return iterator(object_, 0); }
+  /// Behind the last.
+  iterator end() const noexcept { return iterator(object_, size()); }
+
+ private:
+  const Object *object_;
+};
+
+// ---- Values ------------------------------------------------------------------------------------
+
+class Value;
+class ValueRef;
+struct Member;
+
+namespace detail {
+inline Member member_at(const libresult_value *value, std::size_t index) noexcept;
+}  // namespace detail
+
+/// A borrowed JSON value, or none at all; as cheap to copy as a pointer.
+///
+/// Numbers keep what the file says: 3 is an integer, 3.0 is not, and NaN is allowed. Iterating goes
+/// over the members of an object, `elements()` over those of an array.
+class ValueRef {
+ public:
+  /// The members of an object.
+  using Members = Range<libresult_value, Member, libresult_value_len, detail::member_at>;
+  /// The elements of an array, or the values of an object.
+  using Elements = Range<libresult_value, ValueRef, libresult_value_len, libresult_value_at>;
+
+  /// No value.
+  ValueRef() noexcept = default;
+  /// A value of the C API, or none if it is null.
+  explicit ValueRef(const libresult_value *value) noexcept : value_(value) {}
+  /// A temporary would be gone.
+  ValueRef(Value &&) = delete;
+  /// A temporary would be gone.
+  ValueRef &operator=(Value &&) = delete;
+
+  /// Whether there is a value. A `null` in the file is one.
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+
+  /// Its type; `Kind::null` if there is none.
+  Kind kind() const noexcept { return static_cast<Kind>(libresult_value_kind(value_)); }
+
+  /// `true` or `false`, if it is either.
+  std::optional<bool> as_bool() const noexcept {
+    return detail::ask(libresult_value_as_bool, value_);
+  }
+  /// A whole number, if it is one and fits.
+  std::optional<std::int64_t> as_int64() const noexcept {
+    return detail::ask(libresult_value_as_i64, value_);
+  }
+  /// A whole number, if it is one and fits.
+  std::optional<std::uint64_t> as_uint64() const noexcept {
+    return detail::ask(libresult_value_as_u64, value_);
+  }
+  /// A number, if it is one: whole ones too.
+  std::optional<double> as_double() const noexcept {
+    return detail::ask(libresult_value_as_f64, value_);
+  }
+  /// A string, if it is one.
+  std::optional<std::string_view> as_string() const & noexcept {
+    libresult_str text{"", 0};
+    if (!libresult_value_as_str(value_, &text)) return std::nullopt;
+    return detail::view(text);
+  }
+
+  /// The member of an object called `key`, exactly; empty if there is none.
+  ValueRef operator[](CString key) const & noexcept {
+    return ValueRef(libresult_value_get(value_, key.get()));
+  }
+  /// Element `index` of an array, or member `index` of an object; empty past the end.
+  ValueRef operator[](std::size_t index) const & noexcept {
+    return ValueRef(libresult_value_at(value_, index));
+  }
+  /// What lies at `path`, such as `eval/loss` or `layers/0`; empty if nothing does.
+  ///
+  /// A key that holds `/` itself is found too: the longest key that fits is tried first.
+  ValueRef find(CString path) const & noexcept {
+    return ValueRef(libresult_value_find(value_, path.get()));
+  }
+
+  /// How many members an object has, or elements an array; 0 for every other kind.
+  std::size_t size() const noexcept { return libresult_value_len(value_); }
+  /// The first member.
+  Members::iterator begin() const & noexcept;
+  /// Behind the last member.
+  Members::iterator end() const & noexcept;
+  /// The elements of an array, or the values of an object.
+  Elements elements() const & noexcept;
+
+  /// As JSON. NaN and the infinities are strings, as in protobuf's JSON.
+  std::string to_json() const { return detail::text(libresult_value_to_json(value_)); }
+
+  /// For the C API; null if there is none.
+  const libresult_value *get() const & noexcept { return value_; }
+
+ private:
+  const libresult_value *value_ = nullptr;
+};
+
+/// A member of an object.
+struct Member {
+  /// Its key; empty for the element of an array.
+  std::string_view key;
+  /// Its value.
+  ValueRef value;
+};
+
+inline Member detail::member_at(const libresult_value *value, std::size_t index) noexcept {
+  return Member{view(libresult_value_key_at(value, index)),
+                ValueRef(libresult_value_at(value, index))};
+}
+
+inline ValueRef::Members::iterator ValueRef::begin() const & noexcept {
+  return Members(value_).begin();
+}
+
+inline ValueRef::Members::iterator ValueRef::end() const & noexcept { return Members(value_).end(); }
+
+inline ValueRef::Elements ValueRef::elements() const & noexcept { return Elements(value_); }
+
+namespace detail {
+
+// A borrowing class together with what it borrows from.
+template <class Ref, class T>
+class Keeping : public Ref {
+ public:
+  explicit Keeping(Owned<T> owned) noexcept : Ref(owned.get()), owned_(std::move(owned)) {}
+  Keeping(Keeping &&other) noexcept
+      : Ref(std::exchange(static_cast<Ref &>(other), Ref())), owned_(std::move(other.owned_)) {}
+  Keeping &operator=(Keeping &&other) noexcept {
+    Ref::operator=(std::exchange(static_cast<Ref &>(other), Ref()));
+    owned_ = std::move(other.owned_);
+    return *this;
+  }
+  Keeping(const Keeping &) = delete;
+  Keeping &operator=(const Keeping &) = delete;
+  ~Keeping() = default;
+
+ private:
+  Owned<T> owned_;
+};
+
+}  // namespace detail
+
+/// A JSON value of its own, such as the metadata of a checkpoint. Can be moved, and read as a
+/// `ValueRef`.
+class Value : public detail::Keeping<ValueRef, libresult_value> {
+ public:
+  /// A value of the C API, which this frees.
+  explicit Value(Owned<libresult_value> value) noexcept : Keeping(std::move(value)) {}
+
+  using ValueRef::as_string;
+  using ValueRef::begin;
+  using ValueRef::elements;
+  using ValueRef::end;
+  using ValueRef::find;
+  using ValueRef::get;
+  using ValueRef::operator[];
+  void as_string() const && = delete;
+  void begin() const && = delete;
+  void elements() const && = delete;
+  void end() const && = delete;
+  void find(CString) const && = delete;
+  void get() const && = delete;
+  void operator[](CString) const && = delete;
+  void operator[](std::size_t) const && = delete;
+};
+
+/// Writes a value as JSON.
+inline std::ostream &operator<<(std::ostream &out, const ValueRef &value) {
+  return out << value.to_json();
+}
+
+// ---- Checkpoints -------------------------------------------------------------------------------
+
+class Checkpoint;
+
+/// A borrowed checkpoint: a directory that a run saved. As cheap to copy as a pointer; `Checkpoint`
+/// makes one that may outlive the run.
+class CheckpointRef {
+ public:
+  /// No checkpoint.
+  CheckpointRef() noexcept = default;
+  /// A checkpoint of the C API, or none if it is null.
+  explicit CheckpointRef(const libresult_checkpoint *checkpoint) noexcept
+      : checkpoint_(checkpoint) {}
+  /// A temporary would be gone.
+  CheckpointRef(Checkpoint &&) = delete;
+  /// A temporary would be gone.
+  CheckpointRef &operator=(Checkpoint &&) = delete;
+
+  /// Where it is, so that it can be opened again. Ends with NUL.
+  std::string_view uri() const & noexcept {
+    return detail::view(libresult_checkpoint_uri(checkpoint_));
+  }
+  /// Where it is, as Ray shows it: without the scheme. Ends with NUL.
+  std::string_view path() const & noexcept {
+    return detail::view(libresult_checkpoint_path(checkpoint_));
+  }
+  /// The kind of store it is on, as Ray names it.
+  std::string_view filesystem() const & noexcept {
+    return detail::view(libresult_checkpoint_filesystem(checkpoint_));
+  }
+  /// The name of its directory. Ends with NUL.
+  std::string_view name() const & noexcept {
+    return detail::view(libresult_checkpoint_name(checkpoint_));
+  }
+  /// Its place among the reported checkpoints of its run, if it has one.
+  std::optional<std::size_t> index() const noexcept {
+    return detail::ask(libresult_checkpoint_index, checkpoint_);
+  }
+  /// The number of the report that it came with, from 0, if the run tells.
+  std::optional<std::uint64_t> report() const noexcept {
+    return detail::ask(libresult_checkpoint_report, checkpoint_);
+  }
+  /// Whether its directory was there when the run was opened; unknown where a store cannot tell.
+  Presence presence() const noexcept {
+    return static_cast<Presence>(libresult_checkpoint_presence(checkpoint_));
+  }
+  /// How far Ray had got with it.
+  Status status() const noexcept {
+    return static_cast<Status>(libresult_checkpoint_status(checkpoint_));
+  }
+  /// The metrics that were reported with it, nested as reported; empty if the run tells none.
+  ValueRef metrics() const & noexcept {
+    return ValueRef(libresult_checkpoint_metrics(checkpoint_));
+  }
+
+  /// Reads its metadata: an object, empty if it has none.
+  Value read_metadata(const Cancel *cancel = nullptr) const {
+    return Value(detail::produce<libresult_value>([&](libresult_value **out) {
+      return libresult_checkpoint_read_metadata(checkpoint_, detail::get(cancel), out);
+    }));
+  }
+  /// Replaces its metadata by `json`, an object, all at once or not at all.
+  void write_metadata(CString json, const Cancel *cancel = nullptr) const {
+    detail::check(
+        libresult_checkpoint_write_metadata(checkpoint_, json.get(), detail::get(cancel)));
+  }
+  /// Adds the members of `json` to its metadata, replacing those of the same key.
+  void update_metadata(CString json, const Cancel *cancel = nullptr) const {
+    detail::check(
+        libresult_checkpoint_update_metadata(checkpoint_, json.get(), detail::get(cancel)));
+  }
+
+  /// For the C API; null if there is none.
+  const libresult_checkpoint *get() const & noexcept { return checkpoint_; }
+
+ private:
+  const libresult_checkpoint *checkpoint_ = nullptr;
+};
+
+/// A checkpoint of its own, which may outlive its run. A copy is another reference to it; it can be
+/// read as a `CheckpointRef`.
+class Checkpoint : public detail::Keeping<CheckpointRef, libresult_checkpoint> {
+ public:
+  /// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
+  static Checkpoint open(CString uri, Settings settings = {}, const Cancel *cancel = nullptr) {
+    return Checkpoint(detail::produce<libresult_checkpoint>([&](libresult_checkpoint **out) {
+      return libresult_checkpoint_open(uri.get(), settings.data(), settings.size(),
+                                       detail::get(cancel), out);
+    }));
+  }
+
+  /// A checkpoint of the C API, which this frees.
+  explicit Checkpoint(Owned<libresult_checkpoint> checkpoint) noexcept
+      : Keeping(std::move(checkpoint)) {}
+  /// Another reference to the same checkpoint.
+  explicit Checkpoint(const CheckpointRef &other) noexcept
+      : Keeping(Owned<libresult_checkpoint>(libresult_checkpoint_clone(other.get()))) {}
+  /// Another reference to the same checkpoint.
+  Checkpoint(const Checkpoint &other) noexcept
+      : Checkpoint(static_cast<const CheckpointRef &>(other)) {}
+  /// Another reference to the same checkpoint.
+  Checkpoint &operator=(const Checkpoint &other) noexcept { return *this = Checkpoint(other); }
+  /// Leaves nothing in the other one.
+  Checkpoint(Checkpoint &&) noexcept = default;
+  /// Leaves nothing in the other one.
+  Checkpoint &operator=(Checkpoint &&) noexcept = default;
+  /// Frees this reference.
+  ~Checkpoint() = default;
+
+  using CheckpointRef::filesystem;
+  using CheckpointRef::get;
+  using CheckpointRef::metrics;
+  using CheckpointRef::name;
+  using CheckpointRef::path;
+  using CheckpointRef::uri;
+  void filesystem() const && = delete;
+  void get() const && = delete;
+  void metrics() const && = delete;
+  void name() const && = delete;
+  void path() const && = delete;
+  void uri() const && = delete;
+};
+
+/// A checkpoint that takes part in a ranking.
+struct Ranked {
+  /// The checkpoint.
+  CheckpointRef checkpoint;
+  /// Its metric.
+  ValueRef value;
+};
+
+/// A checkpoint that does not take part in a ranking.
+struct LeftOut {
+  /// The checkpoint.
+  CheckpointRef checkpoint;
+  /// Why it does not.
+  Skipped reason;
+};
+
+namespace detail {
+
+inline Ranked ranked_at(const libresult_ranking *ranking, std::size_t index) noexcept {
+  return Ranked{CheckpointRef(libresult_ranking_checkpoint_at(ranking, index)),
+                ValueRef(libresult_ranking_value_at(ranking, index))};
+}
+
+inline LeftOut skipped_at(const libresult_ranking *ranking, std::size_t index) noexcept {
+  libresult_skipped reason = LIBRESULT_SKIPPED_MISSING;
+  CheckpointRef checkpoint(libresult_ranking_skipped_at(ranking, index, &reason));
+  return LeftOut{checkpoint, static_cast<Skipped>(reason)};
+}
+
+}  // namespace detail
+
+/// Checkpoints in order of a metric, best first. Iterating goes over those that take part. May
+/// outlive its run.
+class Ranking {
+ public:
+  /// Those that take part, best first.
+  using Entries = Range<libresult_ranking, Ranked, libresult_ranking_count, detail::ranked_at>;
+  /// Those that do not.
+  using LeftOuts =
+      Range<libresult_ranking, LeftOut, libresult_ranking_skipped_count, detail::skipped_at>;
+
+  /// A ranking of the C API, which this frees.
+  explicit Ranking(Owned<libresult_ranking> ranking) noexcept : ranking_(std::move(ranking)) {}
+
+  /// How many take part.
+  std::size_t size() const noexcept { return libresult_ranking_count(ranking_.get()); }
+  /// Whether none takes part.
+  bool empty() const noexcept { return size() == 0; }
+  /// The one at `index`, which must be below `size()`; 0 is the best.
+  Ranked operator[](std::size_t index) const & noexcept {
+    return detail::ranked_at(ranking_.get(), index);
+  }
+  void operator[](std::size_t) const && = delete;
+  /// The best.
+  Entries::iterator begin() const & noexcept { return Entries(ranking_.get()).begin(); }
+  void begin() const && = delete;
+  /// Behind the last.
+  Entries::iterator end() const & noexcept { return Entries(ranking_.get()).end(); }
+  void end() const && = delete;
+  /// Those that do not take part, and why.
+  LeftOuts skipped() const & noexcept { return LeftOuts(ranking_.get()); }
+  void skipped() const && = delete;
+
+  /// For the C API.
+  const libresult_ranking *get() const & noexcept { return ranking_.get(); }
+  void get() const && = delete;
+
+ private:
+  Owned<libresult_ranking> ranking_;
+};
+
+// ---- Runs --------------------------------------------------------------------------------------
+
+/// What made a run fail. Borrowed from the run.
+class Failure {
+ public:
+  /// The failures of the workers.
+  using Workers = Range<libresult_failure, Failure, libresult_failure_worker_count,
+                        libresult_failure_worker_at>;
+
+  /// A failure of the C API.
+  explicit Failure(const libresult_failure *failure) noexcept : failure_(failure) {}
+
+  /// The class of the exception, such as `ValueError`; empty if the run left no name.
+  std::string_view type() const noexcept { return detail::view(libresult_failure_type(failure_)); }
+  /// The module of the class, such as `builtins`; empty if the run left no name.
+  std::string_view module() const noexcept {
+    return detail::view(libresult_failure_module(failure_));
+  }
+  /// The sentence that the exception carried.
+  std::string_view message() const noexcept {
+    return detail::view(libresult_failure_message(failure_));
+  }
+  /// The Python traceback; empty if the run left none.
+  std::string_view traceback() const noexcept {
+    return detail::view(libresult_failure_traceback(failure_));
+  }
+  /// The file that told, relative to the run, such as `error.pkl`; `events` for export events.
+  std::string_view source() const noexcept {
+    return detail::view(libresult_failure_source(failure_));
+  }
+  /// How many times the run failed, restarts included.
+  std::uint64_t occurrences() const noexcept { return libresult_failure_occurrences(failure_); }
+  /// Whether the run went on after it: Ray keeps the record of a failure that a retry overcame.
+  bool recovered() const noexcept { return libresult_failure_recovered(failure_); }
+  /// The failures of the workers.
+  Workers workers() const noexcept { return Workers(failure_); }
+  /// The rank of the worker that failed, if it is known.
+  std::optional<std::uint64_t> rank() const noexcept {
+    return detail::ask(libresult_failure_rank, failure_);
+  }
+
+  /// For the C API.
+  const libresult_failure *get() const noexcept { return failure_; }
+
+ private:
+  const libresult_failure *failure_;
+};
+
+/// Something in the directory that was damaged, skipped or guessed. Borrowed from the run.
+class Diagnostic {
+ public:
+  /// A diagnostic of the C API.
+  explicit Diagnostic(const libresult_diagnostic *diagnostic) noexcept : diagnostic_(diagnostic) {}
+
+  /// Whether it is damage, or a note about what is ordinary.
+  Severity severity() const noexcept {
+    return static_cast<Severity>(libresult_diagnostic_severity(diagnostic_));
+  }
+  /// A stable word for what was found, such as `torn_last_line`.
+  std::string_view code() const noexcept {
+    return detail::view(libresult_diagnostic_code(diagnostic_));
+  }
+  /// One sentence for people.
+  std::string_view message() const noexcept {
+    return detail::view(libresult_diagnostic_message(diagnostic_));
+  }
+  /// The file, relative to the run, or the whole path of one elsewhere.
+  std::string_view file() const noexcept {
+    return detail::view(libresult_diagnostic_file(diagnostic_));
+  }
+  /// The line in the file, from 1; 0 if it is about the file as a whole.
+  std::uint64_t line() const noexcept { return libresult_diagnostic_line(diagnostic_); }
+
+  /// For the C API.
+  const libresult_diagnostic *get() const noexcept { return diagnostic_; }
+
+ private:
+  const libresult_diagnostic *diagnostic_;
+};
+
+/// The output directory of a training run, as it was when it was opened. Can be moved.
+class Run {
+ public:
+  /// The reported checkpoints, in the order of the reports.
+  using Checkpoints = Range<libresult_run, CheckpointRef, libresult_run_checkpoint_count,
+                            libresult_run_checkpoint_at>;
+  /// Checkpoint directories that no report names.
+  using Leftovers = Range<libresult_run, CheckpointRef, libresult_run_leftover_count,
+                          libresult_run_leftover_at>;
+  /// What was damaged, skipped or guessed.
+  using Diagnostics = Range<libresult_run, Diagnostic, libresult_run_diagnostic_count,
+                            libresult_run_diagnostic_at>;
+
+  /// Opens the run at `uri`: a local path, or `file://`, `s3://`, `gs://`, `abfs://`, `http://`.
+  ///
+  /// Throws `Code::not_found` if there is no run at `uri`.
+  static Run open(CString uri, Settings settings = {}, const Cancel *cancel = nullptr) {
+    return Run(detail::produce<libresult_run>([&](libresult_run **out) {
+      return libresult_run_open(uri.get(), settings.data(), settings.size(), detail::get(cancel),
+                                out);
+    }));
+  }
+
+  /// A run of the C API, which this frees.
+  explicit Run(Owned<libresult_run> run) noexcept : run_(std::move(run)) {}
+
+  /// Where the run is, so that it can be opened again. Ends with NUL.
+  std::string_view uri() const & noexcept { return detail::view(libresult_run_uri(get())); }
+  void uri() const && = delete;
+  /// Where the run is, as Ray shows it: without the scheme. Ends with NUL.
+  std::string_view path() const & noexcept { return detail::view(libresult_run_path(get())); }
+  void path() const && = delete;
+  /// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`.
+  std::string_view filesystem() const & noexcept {
+    return detail::view(libresult_run_filesystem(get()));
+  }
+  void filesystem() const && = delete;
+  /// How it is laid out.
+  Layout layout() const noexcept { return static_cast<Layout>(libresult_run_layout(run_.get())); }
+  /// The version of Ray that wrote it; empty if the directory does not tell.
+  std::string_view ray_version() const & noexcept {
+    return detail::view(libresult_run_ray_version(get()));
+  }
+  void ray_version() const && = delete;
+
+  /// The last report: an object, nested as reported; empty if there was none.
+  ValueRef metrics() const & noexcept { return ValueRef(libresult_run_metrics(get())); }
+  void metrics() const && = delete;
+  /// The metric at `path`, such as `eval/loss`, in the last report; empty if it is not there.
+  ValueRef metric(CString path) const & noexcept {
+    return ValueRef(libresult_run_metric(get(), path.get()));
+  }
+  void metric(CString) const && = delete;
+
+  /// The checkpoint reported last, even if its directory is gone, if one was reported.
+  std::optional<CheckpointRef> latest_checkpoint() const & noexcept {
+    return detail::there<CheckpointRef>(libresult_run_latest_checkpoint(get()));
+  }
+  void latest_checkpoint() const && = delete;
+  /// The checkpoint to resume from: the latest reported one whose directory is there and whose
+  /// validation did not fail, if there is one.
+  std::optional<CheckpointRef> resume_checkpoint() const & noexcept {
+    return detail::there<CheckpointRef>(libresult_run_resume_checkpoint(get()));
+  }
+  void resume_checkpoint() const && = delete;
+  /// The reported checkpoints that the run kept, in the order of the reports.
+  Checkpoints checkpoints() const & noexcept { return Checkpoints(get()); }
+  void checkpoints() const && = delete;
+  /// The checkpoint directories that no report names.
+  Leftovers leftovers() const & noexcept { return Leftovers(get()); }
+  void leftovers() const && = delete;
+
+  /// Finds the checkpoint with the best metric at `path`, such as `eval/loss`.
+  ///
+  /// `settings`: `ties` is `earliest` or `latest`. Throws `Code::not_found` if no checkpoint has the
+  /// metric, telling how many were skipped, and why; `Code::invalid_argument` if neither a checkpoint
+  /// nor the last report names it.
+  Checkpoint best_checkpoint(CString path, Mode mode, Settings settings = {}) const {
+    return Checkpoint(detail::produce<libresult_checkpoint>([&](libresult_checkpoint **out) {
+      return libresult_run_best_checkpoint(run_.get(), path.get(),
+                                           static_cast<libresult_mode>(mode), settings.data(),
+                                           settings.size(), out);
+    }));
+  }
+  /// Ranks the checkpoints by the metric at `path`, best first; of equals, the earliest first.
+  ///
+  /// As `best_checkpoint`, but if there is no checkpoint, or none has the metric, the ranking is
+  /// empty; that is no error.
+  Ranking rank_checkpoints(CString path, Mode mode, Settings settings = {}) const {
+    return Ranking(detail::produce<libresult_ranking>([&](libresult_ranking **out) {
+      return libresult_run_rank_checkpoints(run_.get(), path.get(),
+                                            static_cast<libresult_mode>(mode), settings.data(),
+                                            settings.size(), out);
+    }));
+  }
+
+  /// What made the run fail, if its presence is `Presence::present`.
+  std::optional<Failure> failure() const & noexcept {
+    return detail::there<Failure>(libresult_run_failure(get()));
+  }
+  void failure() const && = delete;
+  /// Whether the run failed.
+  Presence failure_presence() const noexcept {
+    return static_cast<Presence>(libresult_run_failure_presence(run_.get()));
+  }
+
+  /// The configuration that the run was started with; empty unless it is present.
+  ValueRef config() const & noexcept { return ValueRef(libresult_run_config(get())); }
+  void config() const && = delete;
+  /// Whether the run had a configuration.
+  Presence config_presence() const noexcept {
+    return static_cast<Presence>(libresult_run_config_presence(run_.get()));
+  }
+  /// The file that it came from, relative to the run; empty if there is none.
+  std::string_view config_source() const & noexcept {
+    return detail::view(libresult_run_config_source(get()));
+  }
+  void config_source() const && = delete;
+
+  /// What the training function returned; empty unless it is present.
+  ValueRef return_value() const & noexcept { return ValueRef(libresult_run_return_value(get())); }
+  void return_value() const && = delete;
+  /// Whether the training function returned a value.
+  Presence return_value_presence() const noexcept {
+    return static_cast<Presence>(libresult_run_return_value_presence(run_.get()));
+  }
+  /// The file that it came from, relative to the run; empty if there is none.
+  std::string_view return_value_source() const & noexcept {
+    return detail::view(libresult_run_return_value_source(get()));
+  }
+  void return_value_source() const && = delete;
+
+  /// What in the directory was damaged, skipped or guessed.
+  Diagnostics diagnostics() const & noexcept { return Diagnostics(get()); }
+  void diagnostics() const && = delete;
+
+  /// Everything above as one JSON object, whose members docs/json.md lists.
+  std::string to_json() const { return detail::text(libresult_run_to_json(run_.get())); }
+
+  /// For the C API.
+  const libresult_run *get() const & noexcept { return run_.get(); }
+  void get() const && = delete;
+
+ private:
+  Owned<libresult_run> run_;
+};
+
+/// Writes a run as JSON.
+inline std::ostream &operator<<(std::ostream &out, const Run &run) { return out << run.to_json(); }
+
+// ---- The library -------------------------------------------------------------------------------
+
+/// Whether this build has `feature`: `s3`, `gs`, `abfs`, `http`, `arrow`, `parquet`.
+inline bool supports(CString feature) noexcept { return libresult_supports(feature.get()); }
+
+/// The version of the library in use, such as `0.1.0`.
+inline std::string_view version() noexcept { return detail::view(libresult_version()); }
+
+}  // namespace libresult
+
+#if __cplusplus >= 202002L
+// What borrows is a view, and its iterators outlive it: `std::ranges::find_if(run.checkpoints(), …)`.
+template <class Object, class Item, auto Count, auto At>
+inline constexpr bool std::ranges::enable_view<libresult::Range<Object, Item, Count, At>> = true;
+template <class Object, class Item, auto Count, auto At>
+inline constexpr bool
+    std::ranges::enable_borrowed_range<libresult::Range<Object, Item, Count, At>> = true;
+template <>
+inline constexpr bool std::ranges::enable_view<libresult::ValueRef> = true;
+template <>
+inline constexpr bool std::ranges::enable_borrowed_range<libresult::ValueRef> = true;
+#endif
+
+#endif  // LIBRESULT_HPP

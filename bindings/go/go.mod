@@ -1,0 +1,3 @@
+module github.com/libresult/libresult/bindings/go
+
+go 1.24

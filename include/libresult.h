@@ -1,0 +1,546 @@
+// libresult: reads what a Ray Train run left behind. README.md says how to link it.
+//
+// Generated from src/ffi by cbindgen: `LIBRESULT_BLESS=1 cargo test --test header` writes it anew.
+//
+//   1. A function that can fail returns `libresult_error *`, which is NULL if it did not. The caller
+//      frees it. No other function can fail. One whose name has a verb (open, read, write, update,
+//      download) does I/O; no other does.
+//   2. `const T *` is borrowed: it lives as long as what it was read from. `T *` is owned: whoever
+//      receives it, as a result or in `*out`, frees it once with `T_free`; owned objects do not
+//      depend on each other, so the order is free. On failure `*out` is NULL.
+//   3. Every pointer may be NULL. A function that cannot fail answers as if nothing were there, and
+//      where it fills `*out`, a NULL `out` just asks; one that can fails with
+//      LIBRESULT_CODE_INVALID_ARGUMENT, unless it says that NULL is fine. A NULL `cancel` is always
+//      fine. `T_free(NULL)` does nothing.
+//   4. Strings are UTF-8. Those that go in end with NUL; those that come out have a length, and
+//      those of runs, checkpoints and directories called uri, path or name end with NUL as well.
+//   5. Objects never change, but for a `libresult_cancel`, which is triggered once. So any thread
+//      may use them at any time, until one of them frees them.
+//   6. A callback runs on the thread of the call, before it returns, and must not throw.
+//   7. Later versions add functions, settings and values of enums, and change nothing else.
+
+
+#ifndef LIBRESULT_H
+#define LIBRESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#define LIBRESULT_VERSION_MAJOR 0
+#define LIBRESULT_VERSION_MINOR 1
+#define LIBRESULT_VERSION_PATCH 0
+
+/// Whether this header is at least version `major.minor.patch`.
+#define LIBRESULT_VERSION_AT_LEAST(major, minor, patch)                                            \
+  (LIBRESULT_VERSION_MAJOR > (major) ||                                                            \
+   (LIBRESULT_VERSION_MAJOR == (major) && (LIBRESULT_VERSION_MINOR > (minor) ||                    \
+    (LIBRESULT_VERSION_MINOR == (minor) && LIBRESULT_VERSION_PATCH >= (patch)))))
+
+#if defined(__GNUC__) || defined(__clang__)
+#define LIBRESULT_MUST_USE __attribute__((warn_unused_result))
+#else
+#define LIBRESULT_MUST_USE
+#endif
+
+// Enums may get more values later, which C++ allows only with a fixed type.
+#ifdef __cplusplus
+#define LIBRESULT_OPEN : int
+#else
+#define LIBRESULT_OPEN
+#endif
+
+
+/// How the run is laid out in its directory.
+typedef enum LIBRESULT_OPEN {
+  /// Nothing is known: the argument was NULL.
+  LIBRESULT_LAYOUT_UNKNOWN = 0,
+  /// `result.json` and `progress.csv`: Ray Train before V2, and every trial of Ray Tune.
+  LIBRESULT_LAYOUT_TRAIN_V1 = 1,
+  /// `checkpoint_manager_snapshot.json`: Ray Train V2.
+  LIBRESULT_LAYOUT_TRAIN_V2 = 2,
+} libresult_layout;
+
+/// Which end of a metric is best. There is no default: 0 is an error.
+typedef enum LIBRESULT_OPEN {
+  /// The smallest value, as for a loss.
+  LIBRESULT_MODE_MIN = 1,
+  /// The largest value, as for an accuracy.
+  LIBRESULT_MODE_MAX = 2,
+} libresult_mode;
+
+/// Whether a run has something that its directory may or may not tell.
+typedef enum LIBRESULT_OPEN {
+  /// The directory does not record it, so nobody can tell.
+  LIBRESULT_PRESENCE_UNKNOWN = 0,
+  /// It is known not to exist.
+  LIBRESULT_PRESENCE_ABSENT = 1,
+  /// It exists, and was read.
+  LIBRESULT_PRESENCE_PRESENT = 2,
+} libresult_presence;
+
+/// Why a checkpoint does not take part in a ranking.
+typedef enum LIBRESULT_OPEN {
+  /// Its report lacks the metric, or has `null` there.
+  LIBRESULT_SKIPPED_MISSING = 0,
+  /// The metric is NaN.
+  LIBRESULT_SKIPPED_NAN = 1,
+  /// The metric is no number.
+  LIBRESULT_SKIPPED_NON_NUMERIC = 2,
+  /// Its directory is gone.
+  LIBRESULT_SKIPPED_NOT_ON_DISK = 3,
+} libresult_skipped;
+
+/// How bad a diagnostic is.
+typedef enum LIBRESULT_OPEN {
+  /// Ordinary, but good to know, such as a checkpoint that retention deleted.
+  LIBRESULT_SEVERITY_NOTE = 1,
+  /// Something is broken or lost.
+  LIBRESULT_SEVERITY_DAMAGE = 2,
+} libresult_severity;
+
+/// How far Ray had got with a checkpoint.
+typedef enum LIBRESULT_OPEN {
+  /// Nothing is known: it was opened without its run.
+  LIBRESULT_STATUS_UNKNOWN = 0,
+  /// A directory that no report names: an upload that never ended, or a leftover.
+  LIBRESULT_STATUS_UNCOMMITTED = 1,
+  /// Reported.
+  LIBRESULT_STATUS_COMMITTED = 2,
+  /// Reported, its validation still to come.
+  LIBRESULT_STATUS_PENDING_VALIDATION = 3,
+  /// Validated.
+  LIBRESULT_STATUS_VALIDATED = 4,
+  /// Its validation failed.
+  LIBRESULT_STATUS_VALIDATION_FAILED = 5,
+  /// Its validation took too long.
+  LIBRESULT_STATUS_VALIDATION_TIMED_OUT = 6,
+} libresult_status;
+
+/// The type of a value.
+typedef enum LIBRESULT_OPEN {
+  /// `null`, or no value at all.
+  LIBRESULT_KIND_NULL = 0,
+  /// `true` or `false`.
+  LIBRESULT_KIND_BOOL = 1,
+  /// A whole number that fits 64 bits.
+  LIBRESULT_KIND_INT = 2,
+  /// Any other number: `NaN` and the infinities, and integers beyond 64 bits, whose digits
+  /// `libresult_value_to_json` has.
+  LIBRESULT_KIND_FLOAT = 3,
+  /// A string.
+  LIBRESULT_KIND_STR = 4,
+  /// A list of values.
+  LIBRESULT_KIND_ARRAY = 5,
+  /// Values by key, in the order of the file.
+  LIBRESULT_KIND_OBJECT = 6,
+} libresult_kind;
+
+/// What kind of failure an error is. Later versions may add codes.
+typedef enum LIBRESULT_OPEN {
+  /// No failure.
+  LIBRESULT_CODE_OK = 0,
+  /// An argument is NULL, not UTF-8, out of range, or names nothing: a bug in the caller.
+  LIBRESULT_CODE_INVALID_ARGUMENT = 1,
+  /// There is no run, no checkpoint, or none that the question is about.
+  LIBRESULT_CODE_NOT_FOUND = 2,
+  /// Storage could not be read or written.
+  LIBRESULT_CODE_IO = 3,
+  /// A file of the run does not parse.
+  LIBRESULT_CODE_CORRUPT = 4,
+  /// The call was cancelled.
+  LIBRESULT_CODE_CANCELLED = 5,
+  /// A bug in libresult.
+  LIBRESULT_CODE_INTERNAL = 6,
+  /// The store refused: no credentials, or not the right ones.
+  LIBRESULT_CODE_PERMISSION = 7,
+  /// The store cannot do this, or this build was made without it.
+  LIBRESULT_CODE_UNSUPPORTED = 8,
+} libresult_code;
+
+/// A switch that stops the calls it is given to. Once on, it stays on.
+typedef struct libresult_cancel libresult_cancel;
+
+/// A directory that a run saved.
+typedef struct libresult_checkpoint libresult_checkpoint;
+
+/// Something in the directory that was damaged, skipped or guessed.
+typedef struct libresult_diagnostic libresult_diagnostic;
+
+/// Why a call failed.
+typedef struct libresult_error libresult_error;
+
+/// What made a run fail.
+typedef struct libresult_failure libresult_failure;
+
+/// Checkpoints in order of a metric, best first.
+typedef struct libresult_ranking libresult_ranking;
+
+/// The output directory of a training run, as it was when it was opened.
+typedef struct libresult_run libresult_run;
+
+/// A string that the caller owns.
+typedef struct libresult_text libresult_text;
+
+/// A JSON value: a metric, all metrics, the configuration, the metadata of a checkpoint.
+///
+/// Numbers keep what the file says: 3 is an integer, 3.0 is not, and NaN is allowed.
+typedef struct libresult_value libresult_value;
+
+/// A setting: a key and a value, both ending with NUL.
+typedef struct {
+  /// Which setting. README.md lists them.
+  const char *key;
+  /// Its value.
+  const char *value;
+} libresult_setting;
+
+/// A borrowed UTF-8 string: `len` bytes at `data`. Only what `_uri`, `_path` and `_name` functions of
+/// runs, checkpoints and directories return ends with NUL as well.
+///
+/// It lives as long as the object it was read from.
+typedef struct {
+  /// The first byte. Not NULL, even when `len` is 0.
+  const char *data;
+  /// The number of bytes.
+  size_t len;
+} libresult_str;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
+///
+/// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
+/// or `latest`), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`; it may be NULL
+/// if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
+/// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, and nothing else;
+/// `LIBRESULT_CODE_CORRUPT` that a file without which there is no answer does not parse, or that it
+/// exceeds a limit; `LIBRESULT_CODE_PERMISSION` that it may not be read.
+LIBRESULT_MUST_USE
+libresult_error *libresult_run_open(const char *uri,
+                                    const libresult_setting *settings,
+                                    size_t setting_count,
+                                    const libresult_cancel *cancel,
+                                    libresult_run **out);
+
+/// Where the run is, so that it can be opened again.
+libresult_str libresult_run_uri(const libresult_run *run);
+
+/// Where the run is, as Ray shows it: without the scheme.
+libresult_str libresult_run_path(const libresult_run *run);
+
+/// The kind of store it is on, as Ray names it: `local`.
+libresult_str libresult_run_filesystem(const libresult_run *run);
+
+/// How it is laid out.
+libresult_layout libresult_run_layout(const libresult_run *run);
+
+/// The version of Ray that wrote it; empty if the directory does not tell.
+libresult_str libresult_run_ray_version(const libresult_run *run);
+
+/// The last report: an object, nested as reported; NULL if there was none.
+const libresult_value *libresult_run_metrics(const libresult_run *run);
+
+/// The metric at `path`, such as `eval/loss`, in the last report; NULL if it is not there.
+const libresult_value *libresult_run_metric(const libresult_run *run, const char *path);
+
+/// The checkpoint reported last, even if its directory is gone; NULL if none was reported.
+const libresult_checkpoint *libresult_run_latest_checkpoint(const libresult_run *run);
+
+/// The checkpoint to resume from: the latest reported one whose directory is there and whose
+/// validation did not fail; NULL if there is none.
+const libresult_checkpoint *libresult_run_resume_checkpoint(const libresult_run *run);
+
+/// How many reported checkpoints the run kept.
+size_t libresult_run_checkpoint_count(const libresult_run *run);
+
+/// Checkpoint `index` of the run, in the order of the reports; NULL past the end.
+const libresult_checkpoint *libresult_run_checkpoint_at(const libresult_run *run, size_t index);
+
+/// How many checkpoint directories no report names.
+size_t libresult_run_leftover_count(const libresult_run *run);
+
+/// Checkpoint directory `index` that no report names; NULL past the end.
+const libresult_checkpoint *libresult_run_leftover_at(const libresult_run *run, size_t index);
+
+/// Finds the checkpoint with the best metric at `path`, such as `eval/loss`.
+///
+/// `settings`: `ties` is `earliest` or `latest`. Checkpoints without the metric do not count: if
+/// none has it, this fails with `LIBRESULT_CODE_NOT_FOUND` and tells how many were skipped, and
+/// why, as it does if there is no checkpoint. A metric that neither a checkpoint nor the last report
+/// names is `LIBRESULT_CODE_INVALID_ARGUMENT`, and so is NULL.
+LIBRESULT_MUST_USE
+libresult_error *libresult_run_best_checkpoint(const libresult_run *run,
+                                               const char *path,
+                                               libresult_mode mode,
+                                               const libresult_setting *settings,
+                                               size_t setting_count,
+                                               libresult_checkpoint **out);
+
+/// Ranks the checkpoints by the metric at `path`, best first; of equals, the earliest first.
+///
+/// As `libresult_run_best_checkpoint`, but if there is no checkpoint, or none has the metric, the
+/// ranking is empty; that is no error.
+LIBRESULT_MUST_USE
+libresult_error *libresult_run_rank_checkpoints(const libresult_run *run,
+                                                const char *path,
+                                                libresult_mode mode,
+                                                const libresult_setting *settings,
+                                                size_t setting_count,
+                                                libresult_ranking **out);
+
+/// What made the run fail; NULL unless its presence is `LIBRESULT_PRESENCE_PRESENT`.
+const libresult_failure *libresult_run_failure(const libresult_run *run);
+
+/// Whether the run failed.
+libresult_presence libresult_run_failure_presence(const libresult_run *run);
+
+/// The configuration that the run was started with; NULL unless it is present.
+const libresult_value *libresult_run_config(const libresult_run *run);
+
+/// Whether the run had a configuration.
+libresult_presence libresult_run_config_presence(const libresult_run *run);
+
+/// The file that it came from, relative to the run; empty if there is none.
+libresult_str libresult_run_config_source(const libresult_run *run);
+
+/// What the training function returned; NULL unless it is present.
+const libresult_value *libresult_run_return_value(const libresult_run *run);
+
+/// Whether the training function returned a value.
+libresult_presence libresult_run_return_value_presence(const libresult_run *run);
+
+/// The file that it came from, relative to the run; empty if there is none.
+libresult_str libresult_run_return_value_source(const libresult_run *run);
+
+/// How many things in the directory were damaged, skipped or guessed.
+size_t libresult_run_diagnostic_count(const libresult_run *run);
+
+/// Diagnostic `index`; NULL past the end.
+const libresult_diagnostic *libresult_run_diagnostic_at(const libresult_run *run, size_t index);
+
+/// Everything above as one JSON object, whose members docs/json.md lists. NaN and the infinities are
+/// strings, as in protobuf's JSON.
+libresult_text *libresult_run_to_json(const libresult_run *run);
+
+/// Frees `run`, and with it everything that was borrowed from it.
+void libresult_run_free(libresult_run *run);
+
+/// How many checkpoints take part.
+size_t libresult_ranking_count(const libresult_ranking *ranking);
+
+/// The checkpoint at `index`, 0 being the best; NULL past the end.
+const libresult_checkpoint *libresult_ranking_checkpoint_at(const libresult_ranking *ranking,
+                                                            size_t index);
+
+/// Its metric; NULL past the end.
+const libresult_value *libresult_ranking_value_at(const libresult_ranking *ranking, size_t index);
+
+/// How many checkpoints do not take part.
+size_t libresult_ranking_skipped_count(const libresult_ranking *ranking);
+
+/// Checkpoint `index` of those that do not take part, and why; NULL past the end.
+const libresult_checkpoint *libresult_ranking_skipped_at(const libresult_ranking *ranking,
+                                                         size_t index,
+                                                         libresult_skipped *reason);
+
+/// Frees `ranking`.
+void libresult_ranking_free(libresult_ranking *ranking);
+
+/// The class of the exception, such as `ValueError`; empty if the run left no name.
+libresult_str libresult_failure_type(const libresult_failure *failure);
+
+/// The module of the class, such as `builtins`; empty if the run left no name.
+libresult_str libresult_failure_module(const libresult_failure *failure);
+
+/// The sentence that the exception carried.
+libresult_str libresult_failure_message(const libresult_failure *failure);
+
+/// The Python traceback; empty if the run left none.
+libresult_str libresult_failure_traceback(const libresult_failure *failure);
+
+/// The file that told, relative to the run, such as `error.pkl`.
+libresult_str libresult_failure_source(const libresult_failure *failure);
+
+/// How many times the run failed, restarts included.
+uint64_t libresult_failure_occurrences(const libresult_failure *failure);
+
+/// Whether the run went on after it: Ray keeps the record of a failure that a retry overcame.
+bool libresult_failure_recovered(const libresult_failure *failure);
+
+/// How many workers failed.
+size_t libresult_failure_worker_count(const libresult_failure *failure);
+
+/// The failure of worker `index`; NULL past the end.
+const libresult_failure *libresult_failure_worker_at(const libresult_failure *failure,
+                                                     size_t index);
+
+/// The rank of the worker that failed. Returns false, and leaves `*out` alone, if it is unknown.
+bool libresult_failure_rank(const libresult_failure *failure, uint64_t *out);
+
+/// Whether it is damage, or a note about what is ordinary.
+libresult_severity libresult_diagnostic_severity(const libresult_diagnostic *diagnostic);
+
+/// A stable word for what was found, such as `torn_last_line`.
+libresult_str libresult_diagnostic_code(const libresult_diagnostic *diagnostic);
+
+/// One sentence for people.
+libresult_str libresult_diagnostic_message(const libresult_diagnostic *diagnostic);
+
+/// The file, relative to the run, or the whole path of one elsewhere.
+libresult_str libresult_diagnostic_file(const libresult_diagnostic *diagnostic);
+
+/// The line in the file, from 1; 0 if it is about the file as a whole.
+uint64_t libresult_diagnostic_line(const libresult_diagnostic *diagnostic);
+
+/// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
+///
+/// There are no `settings` yet; it may be NULL.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_open(const char *uri,
+                                           const libresult_setting *settings,
+                                           size_t setting_count,
+                                           const libresult_cancel *cancel,
+                                           libresult_checkpoint **out);
+
+/// Where the checkpoint is, so that it can be opened again.
+libresult_str libresult_checkpoint_uri(const libresult_checkpoint *checkpoint);
+
+/// Where the checkpoint is, as Ray shows it: without the scheme.
+libresult_str libresult_checkpoint_path(const libresult_checkpoint *checkpoint);
+
+/// The kind of store it is on, as Ray names it.
+libresult_str libresult_checkpoint_filesystem(const libresult_checkpoint *checkpoint);
+
+/// The name of its directory.
+libresult_str libresult_checkpoint_name(const libresult_checkpoint *checkpoint);
+
+/// Its place among the reported checkpoints of its run. Returns false, and leaves `*out` alone, if it
+/// has none.
+bool libresult_checkpoint_index(const libresult_checkpoint *checkpoint,
+                                size_t *out);
+
+/// The number of the report that it came with, from 0; lines that could not be read count. Returns
+/// false, and leaves `*out` alone, if the run does not tell.
+bool libresult_checkpoint_report(const libresult_checkpoint *checkpoint, uint64_t *out);
+
+/// Whether its directory was there when the run was opened; unknown where a store cannot tell.
+libresult_presence libresult_checkpoint_presence(const libresult_checkpoint *checkpoint);
+
+/// How far Ray had got with it.
+libresult_status libresult_checkpoint_status(const libresult_checkpoint *checkpoint);
+
+/// The metrics that were reported with the checkpoint: an object, nested as reported; NULL if the
+/// run tells none.
+const libresult_value *libresult_checkpoint_metrics(const libresult_checkpoint *checkpoint);
+
+/// Reads the metadata of the checkpoint: an object, empty if it has none.
+///
+/// Fails with `LIBRESULT_CODE_NOT_FOUND` if its directory is not there, and with
+/// `LIBRESULT_CODE_CORRUPT` if its `.metadata.json` is not an object.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_read_metadata(const libresult_checkpoint *checkpoint,
+                                                    const libresult_cancel *cancel,
+                                                    libresult_value **out);
+
+/// Replaces the metadata by `json`, an object, all at once or not at all.
+///
+/// What Python's `json` reads is allowed, `NaN` included. Anything but an object is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_write_metadata(const libresult_checkpoint *checkpoint,
+                                                     const char *json,
+                                                     const libresult_cancel *cancel);
+
+/// Adds the members of `json` to the metadata, replacing those of the same key.
+///
+/// The other members keep their text. If someone else changed the metadata meanwhile, it is read
+/// and changed again, so that nothing is lost.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_update_metadata(const libresult_checkpoint *checkpoint,
+                                                      const char *json,
+                                                      const libresult_cancel *cancel);
+
+/// Makes another reference to `checkpoint`, which may outlive the run.
+libresult_checkpoint *libresult_checkpoint_clone(const libresult_checkpoint *checkpoint);
+
+/// Frees `checkpoint`.
+void libresult_checkpoint_free(libresult_checkpoint *checkpoint);
+
+/// The type of `value`.
+libresult_kind libresult_value_kind(const libresult_value *value);
+
+/// Reads `true` or `false`. Returns false, and leaves `*out` alone, if `value` is neither.
+bool libresult_value_as_bool(const libresult_value *value, bool *out);
+
+/// Reads a whole number. Returns false, and leaves `*out` alone, if it does not fit, or is no such.
+bool libresult_value_as_i64(const libresult_value *value, int64_t *out);
+
+/// Reads a whole number. Returns false, and leaves `*out` alone, if it does not fit, or is no such.
+bool libresult_value_as_u64(const libresult_value *value, uint64_t *out);
+
+/// Reads a number as a double. Returns false, and leaves `*out` alone, if `value` is no number.
+bool libresult_value_as_f64(const libresult_value *value, double *out);
+
+/// Reads a string. Returns false, and leaves `*out` alone, if `value` is no string.
+bool libresult_value_as_str(const libresult_value *value, libresult_str *out);
+
+/// What lies at `path`, such as `eval/loss` or `layers/0`; NULL if nothing does.
+///
+/// A key that holds `/` itself is found too: the longest key that fits is tried first.
+const libresult_value *libresult_value_find(const libresult_value *value, const char *path);
+
+/// The member of an object called `key`; NULL if there is none.
+const libresult_value *libresult_value_get(const libresult_value *value, const char *key);
+
+/// How many members an object has, or elements an array; 0 for every other kind.
+size_t libresult_value_len(const libresult_value *value);
+
+/// Member `index` of an object, or element `index` of an array; NULL past the end.
+const libresult_value *libresult_value_at(const libresult_value *value, size_t index);
+
+/// The key of member `index` of an object; empty if there is none.
+libresult_str libresult_value_key_at(const libresult_value *value, size_t index);
+
+/// `value` as JSON. NaN and the infinities are strings, as in protobuf's JSON.
+libresult_text *libresult_value_to_json(const libresult_value *value);
+
+/// Frees `value`, if it is owned.
+void libresult_value_free(libresult_value *value);
+
+/// The bytes of `text`.
+libresult_str libresult_text_str(const libresult_text *text);
+
+/// Frees `text`.
+void libresult_text_free(libresult_text *text);
+
+/// Creates a switch, which is off.
+libresult_cancel *libresult_cancel_new(void);
+
+/// Makes every call that was given `cancel` fail with `LIBRESULT_CODE_CANCELLED`.
+void libresult_cancel_trigger(const libresult_cancel *cancel);
+
+/// Frees `cancel`.
+void libresult_cancel_free(libresult_cancel *cancel);
+
+/// The kind of failure; `LIBRESULT_CODE_OK` if `error` is NULL.
+libresult_code libresult_error_code(const libresult_error *error);
+
+/// One sentence that names the file or the argument at fault.
+libresult_str libresult_error_message(const libresult_error *error);
+
+/// Frees `error`.
+void libresult_error_free(libresult_error *error);
+
+/// Whether this build has `feature`. There is none yet that a build may lack.
+bool libresult_supports(const char *feature);
+
+/// The version of the library in use, such as `0.1.0`.
+libresult_str libresult_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* LIBRESULT_H */

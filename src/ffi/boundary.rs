@@ -1,0 +1,140 @@
+//! Where C and Rust meet: the one file of the ABI with unsafe blocks. It turns NULL, text that is not UTF-8, enum
+//! numbers out of range and panics into errors.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{ptr, slice};
+
+use crate::error::{Code, Error, Result};
+
+/// A setting: a key and a value, both ending with NUL.
+#[repr(C)]
+pub struct Setting {
+    /// Which setting. README.md lists them.
+    key: *const c_char,
+    /// Its value.
+    value: *const c_char,
+}
+
+/// A borrowed UTF-8 string: `len` bytes at `data`. Only what `_uri`, `_path` and `_name` functions of
+/// runs, checkpoints and directories return ends with NUL as well.
+///
+/// It lives as long as the object it was read from.
+#[repr(C)]
+pub struct Str {
+    /// The first byte. Not NULL, even when `len` is 0.
+    data: *const c_char,
+    /// The number of bytes.
+    len: usize,
+}
+
+impl Str {
+    /// `text`, or an empty string, which ends with NUL.
+    pub(super) fn new(text: Option<&str>) -> Self {
+        match text {
+            Some(text) if !text.is_empty() => Str { data: text.as_ptr().cast(), len: text.len() },
+            Some(_) | None => Str { data: c"".as_ptr(), len: 0 },
+        }
+    }
+}
+
+/// Runs the body of a function that can fail; NULL is success.
+pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> Option<Box<Error>> {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text =
+            text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        Err(Error::new(Code::Internal, format_args!("a bug in libresult, please report it: {text}")))
+    });
+    outcome.err().map(Box::new)
+}
+
+/// Runs the body of a function that fills `*out`, which is NULL if it fails. Whatever is made here may be used by
+/// any thread.
+pub(super) fn produce<T: Send + Sync>(
+    out: *mut *mut T,
+    body: impl FnOnce() -> Result<T>,
+) -> Option<Box<Error>> {
+    if out.is_null() {
+        return Some(Box::new(null("out")));
+    }
+    put(out, Some(ptr::null_mut()));
+    guard(|| {
+        let made = Box::into_raw(Box::new(body()?));
+        put(out, Some(made));
+        Ok(())
+    })
+}
+
+/// Writes a value to `*out`, unless there is none or `out` is NULL, which just asks. Returns whether there is one.
+pub(super) fn put<T>(out: *mut T, value: Option<T>) -> bool {
+    let Some(value) = value else { return false };
+    if !out.is_null() {
+        // SAFETY: the caller of the C function passes a place that it owns; what is there is not read.
+        unsafe { out.write(value) };
+    }
+    true
+}
+
+/// An object that must not be NULL.
+pub(super) fn object<'a, T>(argument: Option<&'a T>, name: &str) -> Result<&'a T> {
+    argument.ok_or_else(|| null(name))
+}
+
+/// A text that must be there and UTF-8.
+pub(super) fn text<'a>(argument: *const c_char, name: &str) -> Result<&'a str> {
+    if argument.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: the caller of the C function passes a string that ends with NUL and lives until it returns.
+    let text = unsafe { CStr::from_ptr(argument) };
+    text.to_str().map_err(|error| {
+        let offset = error.valid_up_to();
+        Error::invalid(format_args!("argument {name} is not UTF-8 at byte {offset}"))
+    })
+}
+
+/// A text for a function that cannot fail: NULL and what is not UTF-8 name nothing.
+pub(super) fn text_or_none<'a>(argument: *const c_char) -> Option<&'a str> {
+    text(argument, "").ok()
+}
+
+/// The settings of a call.
+pub(super) fn settings<'a>(settings: *const Setting, count: usize) -> Result<Vec<(&'a str, &'a str)>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if settings.is_null() {
+        return Err(null("settings"));
+    }
+    // SAFETY: the caller of the C function passes an array of `count` settings that lives until it returns.
+    let settings = unsafe { slice::from_raw_parts(settings, count) };
+    settings
+        .iter()
+        .map(|setting| Ok((text(setting.key, "settings.key")?, text(setting.value, "settings.value")?)))
+        .collect()
+}
+
+/// An enum of the C API, which C passes as an `int`.
+pub(super) trait Member: Copy + 'static {
+    /// All its values.
+    const ALL: &[Self];
+    fn number(self) -> c_int;
+}
+
+/// The value of an enum that C passed; it may be any number.
+pub(super) fn member<E: Member>(argument: MaybeUninit<E>, name: &str) -> Result<E> {
+    const { assert!(size_of::<E>() == size_of::<c_int>()) };
+    // SAFETY: an enum of the C API is as large as an `int`, which is what C passed.
+    let number: c_int = unsafe { std::mem::transmute_copy(&argument) };
+    let found = E::ALL.iter().copied().find(|member| member.number() == number);
+    found.ok_or_else(|| {
+        let known: Vec<String> = E::ALL.iter().map(|member| member.number().to_string()).collect();
+        Error::invalid(format_args!("argument {name} is {number}, not one of {}", known.join(", ")))
+    })
+}
+
+fn null(name: &str) -> Error {
+    Error::invalid(format_args!("argument {name} is NULL"))
+}

@@ -1,0 +1,156 @@
+//! The directory of a run, listed once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::diagnostic::Finding;
+use super::{Diagnostics, Found, Limits, Presence, Status, names};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::storage::{Blob, EntryKind, Fault, Location, StorageError};
+
+type Entries = HashMap<String, EntryKind>;
+
+/// The directory of a run: what it holds, and how its files are read.
+pub(super) struct Directory<'a> {
+    pub location: &'a Location,
+    pub limits: &'a Limits,
+    pub cancel: Option<&'a Cancel>,
+    entries: Entries,
+    /// Directories below, for checkpoints in them: none if they could not be listed.
+    below: RefCell<HashMap<String, Option<Entries>>>,
+}
+
+impl<'a> Directory<'a> {
+    pub(super) fn list(
+        location: &'a Location,
+        limits: &'a Limits,
+        cancel: Option<&'a Cancel>,
+    ) -> Result<Self, StorageError> {
+        let entries = entries(location, cancel)?;
+        Ok(Directory { location, limits, cancel, entries, below: RefCell::default() })
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, EntryKind)> {
+        self.entries.iter().map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    pub(super) fn kind(&self, name: &str) -> Option<EntryKind> {
+        self.entries.get(name).copied()
+    }
+
+    /// Whether a file of this name is there; a directory or a dead link is none.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        self.kind(name) == Some(EntryKind::File)
+    }
+
+    /// Opens a file that the listing shows, without which there is no answer. None if it is not there.
+    pub(super) fn open(&self, name: &str) -> Result<Option<Box<dyn Blob>>> {
+        if !self.has_file(name) {
+            return Ok(None);
+        }
+        found(self.location.join(name).open(self.cancel))
+    }
+
+    /// Reads a whole file without which there is no answer.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        if !self.has_file(name) {
+            return Ok(None);
+        }
+        found(self.location.join(name).read(self.limits.file_bytes, self.cancel).map(|(data, _)| data))
+    }
+
+    /// Reads a file that only adds to the answers: one that cannot be read counts as empty.
+    pub(super) fn read_or_empty(&self, name: &str, diagnostics: &mut Diagnostics) -> Result<Option<Vec<u8>>> {
+        if !self.has_file(name) {
+            return Ok(None);
+        }
+        match self.location.join(name).read(self.limits.file_bytes, self.cancel) {
+            Err(error) if matches!(error.fault, Fault::Cancelled) => Err(error.into()),
+            Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
+            Err(error) => {
+                let message = format!("{name} could not be read and counts as empty: {}", error.fault);
+                diagnostics.add(Finding::UnreadableFile, name, message);
+                Ok(Some(Vec::new()))
+            }
+            Ok((data, _)) => Ok(Some(data)),
+        }
+    }
+
+    /// Whether a directory of this name, which must be safe, is there. Costs one listing for each directory
+    /// that such names lie in.
+    pub(super) fn presence(&self, name: &str) -> Presence {
+        let there = |kind: Option<&EntryKind>| match kind {
+            Some(EntryKind::Directory) => Presence::Present,
+            Some(EntryKind::File | EntryKind::Other) | None => Presence::Absent,
+        };
+        let Some((parent, last)) = name.rsplit_once('/') else { return there(self.entries.get(name)) };
+        let mut below = self.below.borrow_mut();
+        let listed = below.entry(parent.to_owned()).or_insert_with(|| {
+            match entries(&self.location.join(parent), self.cancel) {
+                Ok(entries) => Some(entries),
+                Err(error) if matches!(error.fault, Fault::NotFound | Fault::NotADirectory) => {
+                    Some(Entries::default())
+                }
+                Err(_) => None,
+            }
+        });
+        listed.as_ref().map_or(Presence::Unknown, |entries| there(entries.get(last)))
+    }
+
+    /// The directories whose name starts as a checkpoint's, by number, then by name.
+    pub(super) fn checkpoints(&self) -> Result<Vec<&str>> {
+        let is_one = |&(name, kind): &(&str, EntryKind)| {
+            kind == EntryKind::Directory && name.starts_with(names::PREFIX)
+        };
+        let mut found: Vec<&str> = self.entries().filter(is_one).map(|(name, _)| name).collect();
+        self.check_count(found.len())?;
+        found.sort_unstable_by(|a, b| names::by_number(a, b));
+        Ok(found)
+    }
+
+    /// Fails if the run has more checkpoints than the settings allow.
+    pub(super) fn check_count(&self, checkpoints: usize) -> Result<()> {
+        let most = self.limits.checkpoints;
+        if checkpoints <= most {
+            return Ok(());
+        }
+        let path = &self.location.path;
+        let message = format!("{path}: more than {most} checkpoints, which setting max_checkpoints allows");
+        Err(Error::corrupt(message))
+    }
+
+    /// The checkpoint directories that are not `reported`, in order.
+    pub(super) fn leftovers(
+        &self,
+        is_reported: impl Fn(&str) -> bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Found>> {
+        let mut leftovers = Vec::new();
+        for name in self.checkpoints()?.into_iter().filter(|name| !is_reported(name)) {
+            let message = format!("no report names {name}: an upload that never ended, or a leftover");
+            diagnostics.add(Finding::UncommittedCheckpoint, name, message);
+            leftovers.push(Found {
+                name: name.into(),
+                report: None,
+                presence: Presence::Present,
+                status: Status::Uncommitted,
+                metrics: None,
+            });
+        }
+        Ok(leftovers)
+    }
+}
+
+fn entries(location: &Location, cancel: Option<&Cancel>) -> Result<Entries, StorageError> {
+    Ok(location.list(cancel)?.into_iter().map(|entry| (entry.name, entry.kind)).collect())
+}
+
+/// A file may go between the listing and its reading.
+fn found<T>(result: Result<T, StorageError>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

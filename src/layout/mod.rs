@@ -1,0 +1,82 @@
+//! How a run lies in its directory: finds out which layout it has, and reads what it tells into one record.
+
+mod detect;
+mod diagnostic;
+mod directory;
+mod error_file;
+mod names;
+mod record;
+mod v1;
+mod v1_csv;
+mod v1_rows;
+mod v2;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::storage::{Key, Location, Settings};
+
+pub(crate) use diagnostic::Diagnostics;
+pub use diagnostic::{Diagnostic, Severity};
+pub(crate) use record::{Fact, Found, Record};
+pub use record::{Failure, Layout, Presence, Status};
+
+use detect::{Detected, detect};
+use directory::Directory;
+
+/// Bounds on what is read, against files that were made to harm.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Levels of lists and objects, the row or snapshot being the first.
+    pub depth: usize,
+    pub line_bytes: u64,
+    pub file_bytes: u64,
+    pub checkpoints: usize,
+}
+
+impl Limits {
+    /// The settings that change them.
+    pub(crate) const KEYS: [Key; 4] = [
+        Key::Count("max_depth"),
+        Key::Count("max_line_bytes"),
+        Key::Count("max_file_bytes"),
+        Key::Count("max_checkpoints"),
+    ];
+
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let count = |key, default| settings.count(key).unwrap_or(default);
+        Limits {
+            depth: usize::try_from(count("max_depth", 1_000)).unwrap_or(usize::MAX),
+            line_bytes: count("max_line_bytes", 1 << 30),
+            file_bytes: count("max_file_bytes", 1 << 30),
+            checkpoints: usize::try_from(count("max_checkpoints", 1_000_000)).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// How much of a run is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Everything that its answers need.
+    All,
+    /// The last report only: no checkpoints.
+    Latest,
+}
+
+/// Reads what the directory at `location` tells of a run.
+pub(crate) fn read(
+    location: &Location,
+    extent: Extent,
+    limits: &Limits,
+    cancel: Option<&Cancel>,
+) -> Result<Record> {
+    let directory = match Directory::list(location, limits, cancel) {
+        Ok(directory) => directory,
+        Err(error) => return Err(detect::explain_no_listing(location, error, cancel)),
+    };
+    match detect(&directory)? {
+        Some(Detected::V1) => v1::read(&directory, extent),
+        Some(Detected::V2Snapshot) => v2::read(&directory, extent),
+        Some(Detected::V2Marker) => v2::without_snapshot(&directory, extent),
+        None => Err(detect::explain_no_run(&directory)),
+    }
+}

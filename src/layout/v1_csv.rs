@@ -1,0 +1,255 @@
+//! `progress.csv`, which counts where `result.json` has no row. CSV has no types: each column gets the
+//! narrowest that fits all its cells.
+
+use super::Diagnostics;
+use super::diagnostic::Finding;
+use super::directory::Directory;
+use super::v1_rows::Row;
+use crate::cancel;
+use crate::error::Result;
+use crate::parse::csv::Record;
+use crate::parse::json::whole_number;
+use crate::parse::lines::{Blocks, split};
+use crate::storage::Blob;
+use crate::value::{Keys, Object, Value};
+
+pub(super) const FILE: &str = "progress.csv";
+
+/// Columns that are text even if their cells look like numbers; so are those that end in `_dir_name`.
+const TEXT: [&str; 6] = ["trial_id", "date", "hostname", "node_ip", "experiment_id", "experiment_tag"];
+
+/// Words that Ray writes among numbers, for values that are no numbers.
+const WORDS: [(&str, f64); 7] = [
+    ("nan", f64::NAN),
+    ("NaN", f64::NAN),
+    ("null", f64::NAN),
+    ("inf", f64::INFINITY),
+    ("Infinity", f64::INFINITY),
+    ("-inf", f64::NEG_INFINITY),
+    ("-Infinity", f64::NEG_INFINITY),
+];
+
+/// What the cells of a column are, as far as they were seen.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    all_integers: bool,
+    all_numbers: bool,
+    all_words: bool,
+    all_bools: bool,
+}
+
+/// The rows of a `progress.csv` as it was when it was opened.
+pub(super) struct CsvRows<'a> {
+    directory: &'a Directory<'a>,
+    blob: Box<dyn Blob>,
+    header: Vec<String>,
+    columns: Vec<Column>,
+    rows: u64,
+}
+
+impl<'a> CsvRows<'a> {
+    /// Reads the file once, for the types of its columns. None if it is not there.
+    pub(super) fn open(directory: &'a Directory<'a>, diagnostics: &mut Diagnostics) -> Result<Option<Self>> {
+        let Some(blob) = directory.open(FILE)? else { return Ok(None) };
+        let mut rows = CsvRows { directory, blob, header: Vec::new(), columns: Vec::new(), rows: 0 };
+        let mut header = Vec::new();
+        let mut columns: Vec<Column> = Vec::new();
+        let mut count = 0;
+        rows.scan(diagnostics, |line, cells, diagnostics| {
+            if header.is_empty() {
+                columns = cells.iter().map(|name| Column::new(name)).collect();
+                header = cells;
+                for (place, name) in header.iter().enumerate() {
+                    if header[..place].contains(name) {
+                        let message = format!("column '{name}' is there more than once; the last counts");
+                        diagnostics.add_line(Finding::DuplicateKey, FILE, line, message);
+                    }
+                }
+            } else if cells == header {
+                let message = "the header stands among the rows and does not count";
+                diagnostics.add_line(Finding::RepeatedHeader, FILE, line, message);
+            } else {
+                if cells.len() != header.len() {
+                    let message = format!("the row has {} cells for {} columns", cells.len(), header.len());
+                    diagnostics.add_line(Finding::RaggedRow, FILE, line, message);
+                }
+                count += 1;
+                for (column, cell) in columns.iter_mut().zip(&cells).filter(|(_, cell)| !cell.is_empty()) {
+                    column.see(cell);
+                }
+            }
+            Ok(())
+        })?;
+        rows.header = header;
+        rows.columns = columns;
+        rows.rows = count;
+        Ok(Some(rows))
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.rows
+    }
+
+    /// Hands out every row: an object of those cells that are not empty.
+    pub(super) fn every(&self, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        let mut noted = Diagnostics::default();
+        let (mut is_header, mut number) = (true, 0);
+        self.scan(&mut noted, |line, cells, _| {
+            if std::mem::take(&mut is_header) || cells == self.header {
+                return Ok(());
+            }
+            number += 1;
+            each(Row { number: number - 1, line, values: self.row(&cells) })
+        })
+    }
+
+    fn row(&self, cells: &[String]) -> Object {
+        let mut names: Vec<Box<str>> = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
+        for ((name, column), cell) in self.header.iter().zip(&self.columns).zip(cells) {
+            if cell.is_empty() {
+                continue;
+            }
+            // Of equal names the last counts, in the place of the first.
+            match names.iter().position(|known| **known == **name) {
+                Some(place) => values[place] = column.value(cell),
+                None => {
+                    names.push(name.as_str().into());
+                    values.push(column.value(cell));
+                }
+            }
+        }
+        Object::new(Keys::new(names.into()).into(), values.into())
+    }
+
+    /// Hands out every record that is ended, with the line on which it starts.
+    fn scan(
+        &self,
+        diagnostics: &mut Diagnostics,
+        mut each: impl FnMut(u64, Vec<String>, &mut Diagnostics) -> Result<()>,
+    ) -> Result<()> {
+        let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into)?);
+        let mut blocks = Blocks::new(read, self.blob.size(), self.directory.limits.line_bytes);
+        let mut record = Record::default();
+        let (mut line_number, mut start) = (0, 0);
+        let mut is_torn = false;
+        while let Some((offset, block)) = blocks.next()? {
+            cancel::check(self.directory.cancel)?;
+            for (place, line) in split(block) {
+                line_number += 1;
+                if !record.is_open() {
+                    start = line_number;
+                }
+                // A cell that is not ended by a line end may be cut, even if it is the last.
+                is_torn = place + line.len() == block.len();
+                if is_torn {
+                    break;
+                }
+                let bom = if offset == 0 && place == 0 { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
+                if bom.is_some() {
+                    diagnostics.add_line(Finding::Bom, FILE, 1, "a byte order mark stands at the start");
+                }
+                let cells = record.line(bom.unwrap_or(line));
+                if std::mem::take(&mut record.invalid_utf8) {
+                    let message = "bytes that are not UTF-8 were read as U+FFFD";
+                    diagnostics.add_line(Finding::InvalidUtf8, FILE, start, message);
+                }
+                if let Some(cells) = cells.filter(|cells| !cells.is_empty()) {
+                    each(start, cells, diagnostics)?;
+                }
+            }
+        }
+        if is_torn || record.is_open() {
+            let message = "the last row is not ended, so it may be cut, and does not count";
+            diagnostics.add_line(Finding::TornLastLine, FILE, start, message);
+        }
+        Ok(())
+    }
+}
+
+impl Column {
+    fn new(name: &str) -> Self {
+        let is_text = TEXT.contains(&name) || name.ends_with("_dir_name");
+        Column { all_integers: !is_text, all_numbers: !is_text, all_words: true, all_bools: !is_text }
+    }
+
+    fn see(&mut self, cell: &str) {
+        let is_word = word(cell).is_some();
+        self.all_integers &= is_integer(cell);
+        self.all_numbers &= is_word || is_number(cell);
+        self.all_words &= is_word;
+        self.all_bools &= matches!(cell, "True" | "False");
+    }
+
+    fn value(&self, cell: &str) -> Value {
+        if self.all_integers {
+            let negative = cell.starts_with('-');
+            let digits = cell.trim_start_matches(['+', '-']).trim_start_matches('0');
+            let digits = if digits.is_empty() { "0" } else { digits };
+            whole_number(&format!("{}{digits}", if negative { "-" } else { "" }))
+        } else if self.all_numbers && !self.all_words {
+            Value::Float(word(cell).or_else(|| cell.parse().ok()).unwrap_or(f64::NAN))
+        } else if self.all_bools {
+            Value::Bool(cell == "True")
+        } else {
+            Value::from(cell)
+        }
+    }
+}
+
+fn word(cell: &str) -> Option<f64> {
+    WORDS.iter().find(|(word, _)| *word == cell).map(|(_, value)| *value)
+}
+
+fn is_integer(cell: &str) -> bool {
+    let digits = cell.strip_prefix(['+', '-']).unwrap_or(cell);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_number(cell: &str) -> bool {
+    // Rust also reads words such as `infinity` as numbers.
+    cell.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) && cell.parse::<f64>().is_ok()
+}
+
+/// The columns `config/…` of a row as an object, nested at every `/`; none if there are none.
+pub(super) fn config(row: &Object, max_depth: usize) -> Option<Value> {
+    struct Node<'a> {
+        children: Vec<(&'a str, usize)>,
+        value: Option<&'a Value>,
+    }
+    let mut nodes = vec![Node { children: Vec::new(), value: None }];
+    for (name, value) in row.iter() {
+        let Some(path) = name.strip_prefix("config/") else { continue };
+        if path.split('/').count() > max_depth {
+            continue;
+        }
+        let mut node = 0;
+        for key in path.split('/') {
+            let known = nodes[node].children.iter().find(|(child, _)| *child == key).map(|(_, place)| *place);
+            let child = known.unwrap_or(nodes.len());
+            if known.is_none() {
+                nodes[node].children.push((key, child));
+                nodes.push(Node { children: Vec::new(), value: None });
+            }
+            node = child;
+        }
+        nodes[node].value = Some(value);
+    }
+    if nodes[0].children.is_empty() {
+        return None;
+    }
+    // Children stand behind their parents, so that from the end on they are made first.
+    let mut made: Vec<Value> = vec![Value::Null; nodes.len()];
+    for (place, node) in nodes.iter().enumerate().rev() {
+        made[place] = match node.value {
+            Some(value) if node.children.is_empty() => value.clone(),
+            Some(_) | None => {
+                let names = node.children.iter().map(|(key, _)| Box::from(*key)).collect();
+                let values =
+                    node.children.iter().map(|(_, child)| std::mem::take(&mut made[*child])).collect();
+                Value::Object(Object::new(Keys::new(names).into(), values))
+            }
+        };
+    }
+    made.into_iter().next()
+}

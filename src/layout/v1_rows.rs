@@ -1,0 +1,254 @@
+//! `result.json`: one row a line, of which opening parses as few as it can.
+
+use std::cell::Cell;
+
+use memchr::memmem::Finder;
+
+use super::Diagnostics;
+use super::diagnostic::Finding;
+use super::directory::Directory;
+use crate::cancel;
+use crate::error::{Error, Result};
+use crate::parse::json::{JsonError, RowReader};
+use crate::parse::lines::{Blocks, Line, LinesFromEnd, is_blank, split};
+use crate::storage::Blob;
+use crate::value::{Object, Value};
+
+pub(super) const FILE: &str = "result.json";
+
+/// The key of a row that names the checkpoint reported with it.
+pub(super) const CHECKPOINT_KEY: &str = "checkpoint_dir_name";
+
+/// A row, and where it stands.
+pub(super) struct Row {
+    /// How many lines before it are not blank: the number of its report.
+    pub number: u64,
+    /// Its line, from 1; 0 if that is not known.
+    pub line: u64,
+    pub values: Object,
+}
+
+/// The rows of a `result.json` as it was when it was opened.
+pub(super) struct JsonRows<'a> {
+    directory: &'a Directory<'a>,
+    blob: Box<dyn Blob>,
+    /// Looks for a key as Python writes it: it never escapes ASCII.
+    checkpoint_key: Finder<'static>,
+    config_key: Finder<'static>,
+}
+
+impl<'a> JsonRows<'a> {
+    /// None if there is no such file.
+    pub(super) fn open(directory: &'a Directory<'a>) -> Result<Option<Self>> {
+        Ok(directory.open(FILE)?.map(|blob| JsonRows {
+            directory,
+            blob,
+            checkpoint_key: Finder::new("\"checkpoint_dir_name\""),
+            config_key: Finder::new("\"config\""),
+        }))
+    }
+
+    /// Hands out the rows that have the key for a checkpoint: the first one, whatever its value, and then those
+    /// whose value is not `null`. Returns how many lines the file has.
+    pub(super) fn naming_checkpoints(
+        &self,
+        diagnostics: &mut Diagnostics,
+        mut each: impl FnMut(Row, &mut Diagnostics) -> Result<()>,
+    ) -> Result<u64> {
+        let key_seen = Cell::new(false);
+        let wanted = |line: &[u8]| match key_seen.get() {
+            true => has_value(&self.checkpoint_key, line),
+            false => self.checkpoint_key.find(line).is_some(),
+        };
+        self.scan(diagnostics, wanted, |row, diagnostics| {
+            key_seen.set(key_seen.get() || row.values.get(CHECKPOINT_KEY).is_some());
+            each(row, diagnostics)
+        })
+    }
+
+    /// Hands out every row.
+    pub(super) fn every(&self, mut each: impl FnMut(Row)) -> Result<()> {
+        // What is wrong with a line was noted before, or is once its rows are asked for.
+        let mut noted = Diagnostics::default();
+        self.scan(
+            &mut noted,
+            |_| true,
+            |row, _| {
+                each(row);
+                Ok(())
+            },
+        )?;
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        diagnostics: &mut Diagnostics,
+        mut wanted: impl FnMut(&[u8]) -> bool,
+        mut each: impl FnMut(Row, &mut Diagnostics) -> Result<()>,
+    ) -> Result<u64> {
+        let mut reader = RowReader::new(self.directory.limits.depth);
+        let mut blocks =
+            Blocks::new(|at, into: &mut [u8]| self.read_at(at, into), self.blob.size(), self.most());
+        let (mut lines, mut number) = (0, 0);
+        while let Some((offset, block)) = blocks.next().map_err(|error| self.named(error))? {
+            cancel::check(self.directory.cancel)?;
+            for (start, line) in split(block) {
+                lines += 1;
+                if is_blank(line) {
+                    continue;
+                }
+                number += 1;
+                if !wanted(line) {
+                    continue;
+                }
+                let place = Place { line: lines, offset: offset + start as u64 };
+                let is_ended = start + line.len() < block.len();
+                match parse(&mut reader, line, place, diagnostics) {
+                    Ok(rows) => {
+                        for values in rows {
+                            each(Row { number: number - 1, line: lines, values }, diagnostics)?;
+                        }
+                    }
+                    // A last line that is not ended is left to `last`.
+                    Err(_) if !is_ended => {}
+                    Err(error) => bad_line(place, error, diagnostics),
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The last row, and the last `config` of a row that is an object; with `tail_only`, of that row alone.
+    /// `lines` is the number of lines in the file, if that is known.
+    pub(super) fn last(
+        &self,
+        lines: Option<u64>,
+        tail_only: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(Option<Object>, Option<Value>)> {
+        let read = |at, into: &mut [u8]| self.read_at(at, into);
+        let mut from_end = LinesFromEnd::new(read, self.blob.size(), self.most());
+        let mut reader = RowReader::new(self.directory.limits.depth);
+        let mut last: Option<Object> = None;
+        let mut config = None;
+        let mut behind = 0;
+        while let Some(line) = from_end.next().map_err(|error| self.named(error))? {
+            cancel::check(self.directory.cancel)?;
+            let Line { offset, bytes, ended } = line;
+            let place = Place { line: lines.map_or(0, |lines| lines - behind), offset };
+            behind += 1;
+            if is_blank(bytes) || (last.is_some() && !has_value(&self.config_key, bytes)) {
+                continue;
+            }
+            // What the scan for checkpoints read, it also noted.
+            let noted = ended && lines.is_some() && self.checkpoint_key.find(bytes).is_some();
+            let mut unnoted = Diagnostics::default();
+            let notes = if noted || last.is_some() { &mut unnoted } else { &mut *diagnostics };
+            match parse(&mut reader, bytes, place, notes) {
+                Ok(rows) => {
+                    config = rows.iter().rev().find_map(config_of);
+                    last = last.or(rows.into_iter().next_back());
+                }
+                Err(error) if ended => bad_line(place, error, notes),
+                Err(error) => {
+                    let message = format!("the last line is torn and does not count: {}", error.reason);
+                    notes.add_line(Finding::TornLastLine, FILE, place.line, message);
+                }
+            }
+            if last.is_some() && (config.is_some() || tail_only) {
+                break;
+            }
+        }
+        Ok((last, config))
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        Ok(self.blob.read_at(offset, into)?)
+    }
+
+    fn most(&self) -> u64 {
+        self.directory.limits.line_bytes
+    }
+
+    /// The error of a line, with the file that it is in.
+    fn named(&self, error: Error) -> Error {
+        let path = self.directory.location.join(FILE).path;
+        let is_named = error.message().starts_with(&path);
+        if is_named { error } else { Error::new(error.code(), format_args!("{path}: {error}")) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    line: u64,
+    offset: u64,
+}
+
+/// The rows on a line.
+fn parse(
+    reader: &mut RowReader,
+    line: &[u8],
+    place: Place,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<Object>, JsonError> {
+    let bom = if place.offset == 0 { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
+    let text = String::from_utf8_lossy(bom.unwrap_or(line));
+    let (rows, notes) = reader.row(&text)?;
+    let mut note = |finding, message: String| diagnostics.add_line(finding, FILE, place.line, message);
+    if bom.is_some() {
+        note(Finding::Bom, "a byte order mark stands at the start".to_owned());
+    }
+    if matches!(text, std::borrow::Cow::Owned(_)) {
+        note(Finding::InvalidUtf8, "bytes that are not UTF-8 were read as U+FFFD".to_owned());
+    }
+    if let Some(key) = notes.duplicate_key {
+        note(Finding::DuplicateKey, format!("an object has the key '{key}' more than once; the last counts"));
+    }
+    if notes.lone_surrogate.is_some() {
+        note(Finding::LoneSurrogate, "half of a surrogate pair was read as U+FFFD".to_owned());
+    }
+    if rows.len() > 1 {
+        note(Finding::GluedObjects, format!("{} rows stand on one line", rows.len()));
+    }
+    Ok(rows)
+}
+
+fn bad_line(place: Place, error: JsonError, diagnostics: &mut Diagnostics) {
+    let message =
+        format!("the line is no row and does not count: {} at its byte {}", error.reason, error.offset);
+    diagnostics.add_line(Finding::BadLine, FILE, place.line, message);
+}
+
+fn config_of(row: &Object) -> Option<Value> {
+    row.get("config").filter(|config| config.as_object().is_some()).cloned()
+}
+
+/// Whether a line has a key with a value that is not `null`, as far as a look at its text can tell.
+fn has_value(key: &Finder, line: &[u8]) -> bool {
+    let mut rest = line;
+    while let Some(place) = key.find(rest) {
+        rest = &rest[place + key.needle().len()..];
+        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        if value.is_some_and(|value| !value.starts_with(b"null")) {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_keys_that_have_a_value() {
+        let key = Finder::new("\"k\"");
+        for line in [r#"{"k": 1}"#, r#"{"k":null,"k" : "x"}"#, r#"{"a":{"k":[]}}"#] {
+            assert!(has_value(&key, line.as_bytes()), "{line}");
+        }
+        for line in ["{}", r#"{"k": null}"#, r#"{"k":null}"#, r#"["k", 1]"#, r#"{"key": 1}"#] {
+            assert!(!has_value(&key, line.as_bytes()), "{line}");
+        }
+    }
+}

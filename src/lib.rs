@@ -1,0 +1,39 @@
+//! Opens what a Ray training run left behind and answers, without Python and without Ray: which metrics, which
+//! checkpoint is best, what went wrong.
+//!
+//! This is the Rust API. The C API is in `include/libresult.h`; bindings for C++ and Go stand on it.
+//!
+//! ```no_run
+//! use result::{Mode, Run};
+//!
+//! # fn main() -> result::Result<()> {
+//! let run = Run::open("/data/runs/resnet", &[], None)?;
+//! let best = run.best_checkpoint("eval/loss", Mode::Min, &[])?;
+//! println!("{} after {:?}", best.path(), run.metric("epoch"));
+//! # Ok(())
+//! # }
+//! ```
+
+// The rooms, each of which uses only those below it; tests/rooms.rs holds them to it.
+#[allow(unsafe_code)]
+mod ffi;
+mod run;
+mod checkpoint;
+mod layout;
+mod parse;
+mod storage;
+// The ground floor.
+mod value;
+mod json_writer;
+mod number;
+mod name;
+mod nearest;
+mod cancel;
+mod error;
+
+pub use cancel::Cancel;
+pub use checkpoint::Checkpoint;
+pub use error::{Code, Error, Result};
+pub use layout::{Diagnostic, Failure, Layout, Presence, Severity, Status};
+pub use run::{Mode, Ranking, Run, Skipped};
+pub use value::{Array, Kind, Object, Value};

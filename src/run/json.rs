@@ -1,0 +1,157 @@
+//! A run as JSON; docs/json.md lists the members.
+
+use super::Run;
+use crate::checkpoint::Checkpoint;
+use crate::json_writer::JsonWriter;
+use crate::layout::{Failure, Layout, Presence, Severity, Status};
+
+impl Run {
+    /// Everything that the run answers as one JSON object, whose members docs/json.md lists. NaN and the
+    /// infinities are strings, as in protobuf's JSON.
+    pub fn to_json(&self) -> String {
+        let mut json = JsonWriter::new();
+        json.begin('{');
+        member(&mut json, "uri", self.uri());
+        member(&mut json, "path", self.path());
+        member(&mut json, "filesystem", self.filesystem());
+        member(&mut json, "layout", layout(self.layout()));
+        member(&mut json, "ray_version", self.ray_version());
+        json.key("metrics");
+        json.option(self.metrics());
+        member(&mut json, "latest_checkpoint", self.latest_checkpoint().map_or("", Checkpoint::name));
+        member(&mut json, "resume_checkpoint", self.resume_checkpoint().map_or("", Checkpoint::name));
+        for (key, checkpoints) in [("checkpoints", self.checkpoints()), ("leftovers", self.leftovers())] {
+            json.key(key);
+            json.begin('[');
+            checkpoints.iter().for_each(|found| checkpoint(&mut json, found));
+            json.end(']');
+        }
+        json.key("failure");
+        json.begin('{');
+        member(&mut json, "presence", presence(self.failure_presence()));
+        if let Some(found) = self.failure() {
+            failure(&mut json, found);
+        }
+        json.end('}');
+        let values = [
+            ("config", self.config_presence(), self.config(), self.config_source()),
+            ("return_value", self.return_value_presence(), self.return_value(), self.return_value_source()),
+        ];
+        for (key, is_there, value, source) in values {
+            json.key(key);
+            json.begin('{');
+            member(&mut json, "presence", presence(is_there));
+            member(&mut json, "source", source);
+            json.key("value");
+            json.option(value);
+            json.end('}');
+        }
+        json.key("diagnostics");
+        json.begin('[');
+        for found in self.diagnostics() {
+            json.begin('{');
+            member(&mut json, "code", found.code());
+            member(&mut json, "severity", severity(found.severity()));
+            member(&mut json, "file", found.file());
+            json.key("line");
+            json.literal(found.line());
+            member(&mut json, "message", found.message());
+            json.end('}');
+        }
+        json.end(']');
+        json.end('}');
+        json.finish()
+    }
+}
+
+/// A member that is text; `null` if that is empty.
+fn member(json: &mut JsonWriter, key: &str, text: &str) {
+    json.key(key);
+    json.text(text);
+}
+
+fn number(json: &mut JsonWriter, key: &str, number: Option<u64>) {
+    json.key(key);
+    match number {
+        Some(number) => json.literal(number),
+        None => json.literal("null"),
+    }
+}
+
+fn checkpoint(json: &mut JsonWriter, checkpoint: &Checkpoint) {
+    json.begin('{');
+    member(json, "name", checkpoint.name());
+    member(json, "uri", checkpoint.uri());
+    number(json, "index", checkpoint.index().map(|index| index as u64));
+    number(json, "report", checkpoint.report());
+    member(json, "presence", presence(checkpoint.presence()));
+    member(json, "status", status(checkpoint.status()));
+    json.key("metrics");
+    json.option(checkpoint.metrics());
+    json.end('}');
+}
+
+fn failure(json: &mut JsonWriter, failure: &Failure) {
+    details(json, failure);
+    json.key("workers");
+    json.begin('[');
+    for worker in failure.workers() {
+        json.begin('{');
+        number(json, "rank", worker.rank());
+        details(json, worker);
+        json.end('}');
+    }
+    json.end(']');
+}
+
+fn details(json: &mut JsonWriter, failure: &Failure) {
+    member(json, "type", failure.class());
+    member(json, "module", failure.module());
+    // An exception may carry an empty message, but one without a name is not known at all.
+    json.key("message");
+    if failure.class().is_empty() {
+        json.text(failure.message())
+    } else {
+        json.string(failure.message())
+    }
+    member(json, "traceback", failure.traceback());
+    member(json, "source", failure.source());
+    number(json, "occurrences", Some(failure.occurrences()));
+    json.key("recovered");
+    json.literal(failure.recovered());
+}
+
+fn layout(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Unknown => "unknown",
+        Layout::TrainV1 => "train_v1",
+        Layout::TrainV2 => "train_v2",
+    }
+}
+
+fn presence(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Unknown => "unknown",
+        Presence::Absent => "absent",
+        Presence::Present => "present",
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Unknown => "unknown",
+        Status::Uncommitted => "uncommitted",
+        Status::Committed => "committed",
+        Status::PendingValidation => "pending_validation",
+        Status::Validated => "validated",
+        Status::ValidationFailed => "validation_failed",
+        Status::ValidationTimedOut => "validation_timed_out",
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Damage => "damage",
+    }
+}

@@ -1,0 +1,64 @@
+//! What a store may answer instead of doing what it was asked for.
+
+use std::io;
+
+use crate::error::{Code, Error};
+
+/// A store did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {fault}")]
+pub(crate) struct StorageError {
+    pub fault: Fault,
+    pub path: String,
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("no such file or directory")]
+    NotFound,
+    #[error("not a directory")]
+    NotADirectory,
+    #[error("not a regular file")]
+    NotAFile,
+    #[error("permission denied")]
+    Permission,
+    /// The condition of a write does not hold.
+    #[error("it was changed by someone else meanwhile")]
+    Changed,
+    #[error("larger than {0} bytes, which setting max_file_bytes allows")]
+    TooLarge(u64),
+    #[error("the call was cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    Io(#[source] io::Error),
+}
+
+impl StorageError {
+    pub(crate) fn new(fault: Fault, path: &str) -> Self {
+        StorageError { fault, path: path.to_owned() }
+    }
+
+    pub(crate) fn io(error: io::Error, path: &str) -> Self {
+        let fault = match error.kind() {
+            io::ErrorKind::NotFound => Fault::NotFound,
+            io::ErrorKind::NotADirectory => Fault::NotADirectory,
+            io::ErrorKind::PermissionDenied => Fault::Permission,
+            _ => Fault::Io(error),
+        };
+        StorageError::new(fault, path)
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        let code = match error.fault {
+            Fault::NotFound | Fault::NotADirectory => Code::NotFound,
+            Fault::Permission => Code::Permission,
+            Fault::TooLarge(_) => Code::Corrupt,
+            Fault::Cancelled => return Error::new(Code::Cancelled, Fault::Cancelled),
+            Fault::NotAFile | Fault::Changed | Fault::Io(_) => Code::Io,
+        };
+        Error::new(code, error)
+    }
+}

@@ -1,0 +1,159 @@
+//! Where files are: a URI leads to a store and a path in it. No other room knows what a store is made of.
+
+mod error;
+mod local;
+mod settings;
+mod sys;
+mod uri;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+
+pub(crate) use error::{Fault, StorageError};
+pub(crate) use settings::{Key, Settings};
+pub(crate) use uri::locate;
+
+/// What a directory holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub name: String,
+    pub kind: EntryKind,
+}
+
+/// What an entry is, symbolic links followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    File,
+    Directory,
+    /// A device, a pipe, a link that leads nowhere.
+    Other,
+}
+
+/// The state of a file: two equal ones mean that nobody wrote it in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ETag(String);
+
+/// When a write may happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Always,
+    /// Only if the file is not there.
+    IfAbsent,
+    /// Only if the file has not changed since.
+    IfMatch(ETag),
+}
+
+/// A place that keeps files. Paths have `/` between their parts.
+pub(crate) trait Store: Debug + Send + Sync {
+    /// What Ray calls this kind of store: `type_name` of its file system.
+    fn filesystem(&self) -> &'static str;
+
+    /// The entries right below a directory, in no particular order.
+    fn list(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError>;
+
+    /// Opens a file for reading.
+    fn open(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError>;
+
+    /// Starts a file that nobody sees before it is committed.
+    fn create(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError>;
+
+    /// Writes a whole file, all at once or not at all. Fails with [`Fault::Changed`] if the condition
+    /// does not hold.
+    fn write(
+        &self,
+        path: &str,
+        data: &[u8],
+        condition: &Condition,
+        cancel: Option<&Cancel>,
+    ) -> Result<(), StorageError> {
+        let mut upload = self.create(path, cancel)?;
+        match upload.write(data) {
+            Ok(()) => upload.commit(condition, cancel),
+            Err(error) => {
+                upload.abort();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A file that is open for reading: the same content, or an error, however long it is read.
+pub(crate) trait Blob: Send + Sync {
+    /// Its size in bytes when it was opened.
+    fn size(&self) -> u64;
+
+    /// Its state when it was opened.
+    fn etag(&self) -> &ETag;
+
+    /// Reads from `offset` on; less than `into` holds only at the end of the file.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError>;
+}
+
+/// A file that is being written. Dropped before it is committed, it leaves nothing behind.
+pub(crate) trait Upload: Send {
+    /// Appends to the file.
+    fn write(&mut self, data: &[u8]) -> Result<(), StorageError>;
+
+    /// Puts the file in its place, all at once.
+    fn commit(self: Box<Self>, condition: &Condition, cancel: Option<&Cancel>) -> Result<(), StorageError>;
+
+    /// Gives up: nothing was written.
+    fn abort(self: Box<Self>) {}
+}
+
+/// A directory or file of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Location {
+    pub store: Arc<dyn Store>,
+    pub path: String,
+}
+
+impl Location {
+    /// What lies below this directory under a relative path.
+    pub(crate) fn join(&self, below: &str) -> Location {
+        let path = format!("{}/{below}", self.path.trim_end_matches('/'));
+        Location { store: self.store.clone(), path }
+    }
+
+    /// The last part of the path.
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The directory that this lies in.
+    pub(crate) fn parent(&self) -> Option<Location> {
+        let (parent, name) = self.path.trim_end_matches('/').rsplit_once('/')?;
+        let path = if parent.is_empty() { "/" } else { parent };
+        (!name.is_empty()).then(|| Location { store: self.store.clone(), path: path.to_owned() })
+    }
+
+    pub(crate) fn list(&self, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError> {
+        self.store.list(&self.path, cancel)
+    }
+
+    pub(crate) fn open(&self, cancel: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError> {
+        self.store.open(&self.path, cancel)
+    }
+
+    /// Reads a whole file, of at most `max_bytes`.
+    pub(crate) fn read(
+        &self,
+        max_bytes: u64,
+        cancel: Option<&Cancel>,
+    ) -> Result<(Vec<u8>, ETag), StorageError> {
+        let blob = self.open(cancel)?;
+        if blob.size() > max_bytes {
+            return Err(StorageError::new(Fault::TooLarge(max_bytes), &self.path));
+        }
+        let mut data = Vec::new();
+        let reserved = data.try_reserve_exact(blob.size() as usize);
+        reserved.map_err(|_| StorageError::new(Fault::TooLarge(max_bytes), &self.path))?;
+        data.resize(blob.size() as usize, 0);
+        let read = blob.read_at(0, &mut data)?;
+        data.truncate(read);
+        Ok((data, blob.etag().clone()))
+    }
+}

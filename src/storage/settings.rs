@@ -1,0 +1,99 @@
+//! Settings of a call: keys and values, each checked before anything is done.
+
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+
+/// A setting that a call takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// One of these words.
+    Word(&'static str, &'static [&'static str]),
+    /// A whole number, from 1 on.
+    Count(&'static str),
+}
+
+impl Key {
+    fn name(self) -> &'static str {
+        match self {
+            Key::Word(name, _) | Key::Count(name) => name,
+        }
+    }
+}
+
+/// The settings that a call was given, all known and in range. Of one key the last value counts.
+#[derive(Debug)]
+pub(crate) struct Settings<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Settings<'a> {
+    /// Checks `given` against the keys that the call takes.
+    pub(crate) fn new(given: &[(&'a str, &'a str)], known: &[Key]) -> Result<Self> {
+        let mut settings = Vec::with_capacity(given.len());
+        for &(key, value) in given {
+            let Some(known) = known.iter().find(|known| known.name() == key) else {
+                return Err(unknown(key, known));
+            };
+            match known {
+                Key::Word(_, words) if !words.contains(&value) => {
+                    let words = words.join("' or '");
+                    return Err(Error::invalid(format_args!("setting {key} is '{value}', not '{words}'")));
+                }
+                Key::Count(_) if !value.parse().is_ok_and(|count: u64| count > 0) => {
+                    let range = "a whole number from 1 on";
+                    return Err(Error::invalid(format_args!("setting {key} is '{value}', not {range}")));
+                }
+                Key::Word(..) | Key::Count(_) => settings.push((known.name(), value)),
+            }
+        }
+        Ok(Settings(settings))
+    }
+
+    /// The value of a setting that is a word.
+    pub(crate) fn word(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| *value)
+    }
+
+    /// The value of a setting that is a number.
+    pub(crate) fn count(&self, key: &str) -> Option<u64> {
+        self.word(key)?.parse().ok()
+    }
+}
+
+fn unknown(key: &str, known: &[Key]) -> Error {
+    let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
+    let hint = match nearest(key, names.iter().copied()) {
+        Some(name) => format!("did you mean '{name}'?"),
+        None if names.is_empty() => "this call takes none".to_owned(),
+        None => format!("this call takes {}", names.join(", ")),
+    };
+    Error::invalid(format_args!("unknown setting '{key}': {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[Key] = &[Key::Word("read", &["all", "latest"]), Key::Count("max_depth")];
+
+    fn message(key: &str, value: &str) -> String {
+        Settings::new(&[(key, value)], KNOWN).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn the_last_value_counts() {
+        let given = [("read", "latest"), ("max_depth", "3"), ("read", "all")];
+        let settings = Settings::new(&given, KNOWN).unwrap();
+        assert_eq!(settings.word("read"), Some("all"));
+        assert_eq!(settings.count("max_depth"), Some(3));
+        assert_eq!(settings.word("max_line_bytes"), None);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert_eq!(message("raed", "all"), "unknown setting 'raed': did you mean 'read'?");
+        assert_eq!(message("threads", "2"), "unknown setting 'threads': this call takes read, max_depth");
+        assert_eq!(message("read", "last"), "setting read is 'last', not 'all' or 'latest'");
+        for value in ["0", "-1", "3.5", "", "18446744073709551616"] {
+            assert!(message("max_depth", value).contains("not a whole number from 1 on"));
+        }
+    }
+}

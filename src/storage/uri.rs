@@ -1,0 +1,125 @@
+//! From what the caller wrote to a store and a path in it.
+
+use std::sync::Arc;
+
+use super::{Location, local::Local, sys};
+use crate::error::{Code, Error, Result};
+use crate::nearest::nearest;
+
+/// Schemes of stores that this build has no code for.
+const ELSEWHERE: &[&str] = &["s3", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "memory"];
+
+/// Finds the store and the path that `uri` names.
+///
+/// A local path is absolute, relative, or starts with `~`; `file://` may stand before an absolute one.
+/// Nothing in it is decoded: a percent sign is one.
+pub(crate) fn locate(uri: &str) -> Result<Location> {
+    let path = match scheme(uri) {
+        None => absolute(uri)?,
+        Some((scheme @ ("file" | "local"), rest)) => {
+            let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
+            if !path.starts_with('/') {
+                let message = format!("{scheme}:// needs an absolute path, as in {scheme}:///data: {uri}");
+                return Err(Error::invalid(message));
+            }
+            path.to_owned()
+        }
+        // Credentials may stand in such a URI, so its text stays out of the message.
+        Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {
+            let message = format_args!("this build of libresult reads local paths only, not {scheme}://");
+            return Err(Error::new(Code::Unsupported, message));
+        }
+        Some((scheme, _)) => {
+            let known = ["file", "local"].into_iter().chain(ELSEWHERE.iter().copied());
+            let hint = nearest(scheme, known).map(|known| format!(": did you mean {known}://?"));
+            let message = format!("no store is known for {scheme}://{}", hint.unwrap_or_default());
+            return Err(Error::invalid(message));
+        }
+    };
+    let trimmed = path.trim_end_matches('/');
+    let path = if trimmed.is_empty() { "/" } else { trimmed };
+    Ok(Location { store: Arc::new(Local), path: path.to_owned() })
+}
+
+/// The scheme of a URI and what stands behind `://`.
+fn scheme(uri: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let mut bytes = scheme.bytes();
+    let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
+    let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    (starts && goes_on).then_some((scheme, rest))
+}
+
+/// A path from the root on, with `~` expanded and everything else as it is.
+fn absolute(path: &str) -> Result<String> {
+    if path.is_empty() {
+        return Err(Error::invalid("the path is empty"));
+    }
+    if path.starts_with('/') {
+        return Ok(path.to_owned());
+    }
+    if let Some(rest) = path.strip_prefix('~') {
+        let (user, below) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        // As Python's expanduser: a user who does not exist leaves the path as it is.
+        if let Some(home) = home(user) {
+            return Ok(format!("{}{below}", home.trim_end_matches('/')));
+        }
+    }
+    let here = std::env::current_dir().map_err(|error| {
+        Error::new(Code::Io, format_args!("the current directory cannot be told: {error}"))
+    })?;
+    let here = here.to_str().ok_or_else(|| {
+        Error::invalid(format_args!("the current directory is not UTF-8, so give a path: {path}"))
+    })?;
+    Ok(format!("{}/{path}", here.trim_end_matches('/')))
+}
+
+/// The home directory of a user; of this one if `user` is empty.
+fn home(user: &str) -> Option<String> {
+    let set = || std::env::var("HOME").ok().filter(|home| !home.is_empty());
+    if user.is_empty() { set().or_else(|| sys::home(None)) } else { sys::home(Some(user)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(uri: &str) -> String {
+        locate(uri).unwrap().path
+    }
+
+    #[test]
+    fn paths_stay_as_they_are() {
+        assert_eq!(path("/a b/50%20 #1?x=y"), "/a b/50%20 #1?x=y");
+        assert_eq!(path("/a//b/./../c///"), "/a//b/./../c");
+        assert_eq!(path("file:///a%20b/"), "/a%20b");
+        assert_eq!(path("local:///größe"), "/größe");
+        assert_eq!(path("file://localhost/x"), "/x");
+        assert_eq!(path("///"), "/");
+    }
+
+    #[test]
+    fn relative_paths_and_home_become_absolute() {
+        let here = std::env::current_dir().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(path("runs/1"), format!("{here}/runs/1"));
+        assert_eq!(path("./runs/../1/"), format!("{here}/./runs/../1"));
+        assert_eq!(path("file:/run"), format!("{here}/file:/run"));
+        assert_eq!(path("a/~/b"), format!("{here}/a/~/b"));
+        let home = std::env::var("HOME").unwrap();
+        assert_eq!(path("~/runs"), format!("{}/runs", home.trim_end_matches('/')));
+        assert_eq!(path("~root/runs"), "/root/runs");
+        assert_eq!(path("~no_such_user/runs"), format!("{here}/~no_such_user/runs"));
+    }
+
+    #[test]
+    fn other_stores_are_named_without_their_secrets() {
+        let error = locate("s3://key:secret@bucket/run").unwrap_err();
+        assert_eq!(error.code(), Code::Unsupported);
+        assert!(error.message().contains("s3://") && !error.message().contains("secret"));
+        let error = locate("flie:///x").unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().contains("did you mean file://"), "{error}");
+        assert_eq!(locate("file://x/y").unwrap_err().code(), Code::InvalidArgument);
+        assert_eq!(locate("").unwrap_err().code(), Code::InvalidArgument);
+    }
+}

@@ -1,0 +1,60 @@
+// Lines that must not compile: each would leave something that points to freed memory, or is owned
+// twice. must_not_compile.sh compiles this file without them, and then with them.
+
+#include <libresult.hpp>
+
+using namespace libresult;
+
+void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking) {
+  ValueRef value = metadata;
+  CheckpointRef checkpoint = best;
+  static_cast<void>(run.metrics()["eval"]["loss"].as_double());
+  static_cast<void>(ranking[0].checkpoint.name());
+
+#ifdef WRONG
+  Run::open("run").metrics();
+  Run::open("run").metric("loss");
+  Run::open("run").checkpoints();
+  Run::open("run").leftovers();
+  Run::open("run").latest_checkpoint();
+  Run::open("run").resume_checkpoint();
+  Run::open("run").failure();
+  Run::open("run").diagnostics();
+  Run::open("run").config();
+  Run::open("run").config_source();
+  Run::open("run").return_value();
+  Run::open("run").return_value_source();
+  Run::open("run").uri();
+  Run::open("run").path();
+  Run::open("run").filesystem();
+  Run::open("run").ray_version();
+  Run::open("run").get();
+  for (CheckpointRef of_none : Run::open("run").checkpoints()) checkpoint = of_none;
+  run.best_checkpoint("loss", Mode::min).name();
+  run.best_checkpoint("loss", Mode::min).path();
+  run.best_checkpoint("loss", Mode::min).uri();
+  run.best_checkpoint("loss", Mode::min).filesystem();
+  run.best_checkpoint("loss", Mode::min).metrics();
+  run.best_checkpoint("loss", Mode::min).get();
+  run.rank_checkpoints("loss", Mode::min).skipped();
+  run.rank_checkpoints("loss", Mode::min).begin();
+  run.rank_checkpoints("loss", Mode::min).end();
+  run.rank_checkpoints("loss", Mode::min).get();
+  run.rank_checkpoints("loss", Mode::min)[0];
+  best.read_metadata()["step"];
+  best.read_metadata()[0];
+  best.read_metadata().find("step");
+  best.read_metadata().begin();
+  best.read_metadata().end();
+  best.read_metadata().elements();
+  best.read_metadata().as_string();
+  best.read_metadata().get();
+  ValueRef gone_value = best.read_metadata();
+  CheckpointRef gone_checkpoint = run.best_checkpoint("loss", Mode::min);
+  value = best.read_metadata();
+  checkpoint = run.best_checkpoint("loss", Mode::min);
+  Run second_run = run;
+  Value second_value = metadata;
+  Ranking second_ranking = ranking;
+#endif
+}

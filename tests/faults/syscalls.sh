@@ -1,0 +1,135 @@
+#!/bin/sh
+# Lets every system call of the library fail, one at a time, and the process be killed at each: metadata is whole after
+# it, the old or the new; no temporary file is left unless the process was killed; opening a run answers or returns an
+# error, and never crashes. Needs strace.
+#
+#   syscalls.sh PROGRAM CORPUS     PROGRAM is program.c, linked with the library
+set -eu
+
+program=$1
+corpus=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+command -v strace > /dev/null || { echo "FAILED: no strace"; exit 1; }
+
+# Calls on files. Not those on memory: when that ends, Rust aborts.
+calls='open openat openat2 creat stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat
+getcwd getdents64 read pread64 readv lseek write pwrite64 writev ftruncate fallocate fsync fdatasync fchmod fchown flock
+fcntl rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat rmdir close'
+known=$(for call in $calls; do printf '?%s,' "$call"; done)
+tried=0
+failed=0
+
+fail() {
+    echo "FAILED: $*"
+    sed 's/^/    /' "$scratch/errors" | head -3
+    failed=$((failed + 1))
+}
+
+# trace OPTION… -- COMMAND…: sets $status. The log lists the calls that the options name.
+trace() {
+    status=0
+    strace -f -qq -o "$scratch/log" "$@" > "$scratch/output" 2> "$scratch/errors" || status=$?
+}
+
+# In the log: how often a call occurs at all, and before the library begins.
+count() { grep -cE "^[0-9]+ +$1\(" "$scratch/log" || true; }
+count_before() { sed '/libresult-test-begins/q' "$scratch/log" | grep -cE "^[0-9]+ +$1\(" || true; }
+
+# each_call CHECK WHAT COMMAND…: for each call of COMMAND and each of $faults, resets the state by `prepare`, runs
+# COMMAND with the fault, and calls CHECK.
+each_call() {
+    check=$1
+    what=$2
+    shift 2
+    prepare
+    trace -e "trace=${known%,}" -- "$@"
+    if [ "$status" != 0 ] || ! grep -q libresult-test-begins "$scratch/log"; then
+        fail "$what fails without a fault ($status)"
+        exit 1
+    fi
+    cp "$scratch/log" "$scratch/calls"
+    for call in $calls; do
+        cp "$scratch/calls" "$scratch/log"
+        first=$(($(count_before "$call") + 1))
+        [ "$(count "$call")" -ge "$first" ] || continue
+        for fault in $faults; do
+            n=$first
+            while :; do
+                prepare
+                trace -e "trace=$call" -e "inject=$call:$fault:when=$n" -- "$@"
+                [ "$(count "$call")" -ge "$n" ] || break
+                tried=$((tried + 1))
+                $check "$what, $call number $((n - first + 1)) $fault"
+                n=$((n + 1))
+            done
+        done
+    done
+}
+
+# ---- Metadata ----
+
+checkpoint=$scratch/checkpoint_000000
+metadata=$checkpoint/.metadata.json
+printf '{"kept": 1.50, "step": 1}' > "$scratch/old"
+
+prepare() {
+    rm -rf "$checkpoint"
+    mkdir "$checkpoint"
+    touch "$checkpoint/model.bin"
+    cp "$scratch/old" "$metadata"
+}
+
+is() { cmp -s "$metadata" "$scratch/$1"; }
+
+whole_and_tidy() {
+    case $status in
+        0) is new || fail "$1: reports success, but the metadata is not the new one" ;;
+        1) is old || is new || fail "$1: the metadata is neither the old nor the new one" ;;
+        *) fail "$1: ends with $status" ;;
+    esac
+    [ "$(ls -A "$checkpoint" | wc -l)" = 2 ] || fail "$1: left behind: $(ls -A "$checkpoint")"
+}
+
+whole() {
+    [ "$status" = 137 ] || fail "$1: not killed, but ends with $status"
+    is old || is new || fail "$1: the metadata is neither the old nor the new one"
+    # What a killed process left behind disturbs nobody.
+    "$program" update "$checkpoint" "$json" 2> "$scratch/errors" || fail "$1: it cannot be updated afterwards"
+    is new || fail "$1: an update afterwards does not give the new one"
+}
+
+json='{"step": 2, "more": [1, 2, 3]}'
+for verb in write update; do
+    prepare
+    "$program" $verb "$checkpoint" "$json"
+    cp "$metadata" "$scratch/new"
+    if [ $verb = update ]; then grep -q '"kept": 1\.50' "$scratch/new" || fail "update loses members"; fi
+    if is old; then fail "$verb changes nothing"; fi
+    faults='error=EIO error=ENOSPC'
+    each_call whole_and_tidy "$verb" "$program" $verb "$checkpoint" "$json"
+done
+faults='signal=KILL'
+each_call whole "update" "$program" update "$checkpoint" "$json"
+
+# ---- Reading ----
+
+prepare() { :; }
+
+answers() {
+    case $status in
+        0) [ -s "$scratch/output" ] || fail "$1: no answer" ;;
+        1) [ -s "$scratch/errors" ] || fail "$1: an error without a message" ;;
+        *) fail "$1: ends with $status" ;;
+    esac
+}
+
+# A failed write here is that of the program, which does not look.
+calls=$(echo "$calls" | tr ' ' '\n' | grep -v '^p\{0,1\}write')
+faults='error=EIO error=EACCES'
+for name in r260v1-fail_chain r260v2-val_mixed; do
+    each_call answers "open $name" "$program" open "$corpus/$name/run"
+done
+each_call answers "read" "$program" read "$corpus/r260v1-nested/run/checkpoint_000003"
+echo "$((tried - failed)) passed, $failed failed"
+[ $failed = 0 ] && [ $tried -gt 100 ]

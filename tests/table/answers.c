@@ -1,0 +1,471 @@
+// Prints every answer about the runs that standard input names, through the C API, value by value.
+// README.md beside this file says what it reads and what it prints.
+
+#include <libresult.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- JSON out ----------------------------------------------------------------------------------
+
+// Whether the next thing needs no comma: it comes first in its array or object, or after its key.
+static bool fresh = true;
+
+static void separate(void) {
+  if (!fresh) fputs(", ", stdout);
+  fresh = false;
+}
+
+static void begin(char bracket) {
+  separate();
+  putchar(bracket);
+  fresh = true;
+}
+
+static void end(char bracket) {
+  putchar(bracket);
+  fresh = false;
+}
+
+static void raw(const char *text) {
+  separate();
+  fputs(text, stdout);
+}
+
+static void str(libresult_str text) {
+  separate();
+  putchar('"');
+  for (size_t i = 0; i < text.len; i++) {
+    unsigned char byte = (unsigned char)text.data[i];
+    if (byte == '"' || byte == '\\') {
+      printf("\\%c", byte);
+    } else if (byte < 0x20) {
+      printf("\\u%04x", byte);
+    } else {
+      putchar(byte);
+    }
+  }
+  putchar('"');
+}
+
+static void literal(const char *text) {
+  str((libresult_str){text, strlen(text)});
+}
+
+static void key(const char *name) {
+  literal(name);
+  fputs(": ", stdout);
+  fresh = true;
+}
+
+static void boolean(bool value) {
+  raw(value ? "true" : "false");
+}
+
+static void integer(uint64_t value) {
+  separate();
+  printf("%llu", (unsigned long long)value);
+}
+
+// ---- Names of enum values ----------------------------------------------------------------------
+
+static void code(libresult_code value) {
+  switch (value) {
+    case LIBRESULT_CODE_OK: literal("ok"); return;
+    case LIBRESULT_CODE_INVALID_ARGUMENT: literal("invalid_argument"); return;
+    case LIBRESULT_CODE_NOT_FOUND: literal("not_found"); return;
+    case LIBRESULT_CODE_IO: literal("io"); return;
+    case LIBRESULT_CODE_CORRUPT: literal("corrupt"); return;
+    case LIBRESULT_CODE_CANCELLED: literal("cancelled"); return;
+    case LIBRESULT_CODE_INTERNAL: literal("internal"); return;
+    case LIBRESULT_CODE_PERMISSION: literal("permission"); return;
+    case LIBRESULT_CODE_UNSUPPORTED: literal("unsupported"); return;
+  }
+  literal("not a code");
+}
+
+static void layout(libresult_layout value) {
+  switch (value) {
+    case LIBRESULT_LAYOUT_UNKNOWN: literal("unknown"); return;
+    case LIBRESULT_LAYOUT_TRAIN_V1: literal("train_v1"); return;
+    case LIBRESULT_LAYOUT_TRAIN_V2: literal("train_v2"); return;
+  }
+  literal("not a layout");
+}
+
+static void presence(libresult_presence value) {
+  switch (value) {
+    case LIBRESULT_PRESENCE_UNKNOWN: literal("unknown"); return;
+    case LIBRESULT_PRESENCE_ABSENT: literal("absent"); return;
+    case LIBRESULT_PRESENCE_PRESENT: literal("present"); return;
+  }
+  literal("not a presence");
+}
+
+static void status(libresult_status value) {
+  switch (value) {
+    case LIBRESULT_STATUS_UNKNOWN: literal("unknown"); return;
+    case LIBRESULT_STATUS_UNCOMMITTED: literal("uncommitted"); return;
+    case LIBRESULT_STATUS_COMMITTED: literal("committed"); return;
+    case LIBRESULT_STATUS_PENDING_VALIDATION: literal("pending_validation"); return;
+    case LIBRESULT_STATUS_VALIDATED: literal("validated"); return;
+    case LIBRESULT_STATUS_VALIDATION_FAILED: literal("validation_failed"); return;
+    case LIBRESULT_STATUS_VALIDATION_TIMED_OUT: literal("validation_timed_out"); return;
+  }
+  literal("not a status");
+}
+
+static void skipped(libresult_skipped value) {
+  switch (value) {
+    case LIBRESULT_SKIPPED_MISSING: literal("missing"); return;
+    case LIBRESULT_SKIPPED_NAN: literal("nan"); return;
+    case LIBRESULT_SKIPPED_NON_NUMERIC: literal("non_numeric"); return;
+    case LIBRESULT_SKIPPED_NOT_ON_DISK: literal("not_on_disk"); return;
+  }
+  literal("not a reason");
+}
+
+static void severity(libresult_severity value) {
+  switch (value) {
+    case LIBRESULT_SEVERITY_NOTE: literal("note"); return;
+    case LIBRESULT_SEVERITY_DAMAGE: literal("damage"); return;
+  }
+  literal("not a severity");
+}
+
+// ---- Values ------------------------------------------------------------------------------------
+
+static void whole_number(const libresult_value *value) {
+  int64_t small = 0;
+  uint64_t large = 0;
+  separate();
+  if (libresult_value_as_i64(value, &small)) {
+    printf("%lld", (long long)small);
+  } else if (libresult_value_as_u64(value, &large)) {
+    printf("%llu", (unsigned long long)large);
+  } else {
+    fputs("\"an integer of neither kind\"", stdout);
+  }
+}
+
+// An integer beyond 64 bits is a FLOAT whose digits only its JSON has.
+static void number(const libresult_value *value) {
+  libresult_text *json = libresult_value_to_json(value);
+  libresult_str digits = libresult_text_str(json);
+  bool is_integer = digits.len > 0;
+  for (size_t i = 0; i < digits.len; i++) {
+    is_integer = is_integer && strchr("-0123456789", digits.data[i]);
+  }
+  double number = 0;
+  char text[32];
+  if (!libresult_value_as_f64(value, &number)) {
+    literal("a float that is no number");
+  } else if (is_integer) {
+    separate();
+    fwrite(digits.data, 1, digits.len, stdout);
+  } else if (isnan(number)) {
+    raw("{\"$f\": \"nan\"}");
+  } else if (isinf(number)) {
+    raw(number > 0 ? "{\"$f\": \"inf\"}" : "{\"$f\": \"-inf\"}");
+  } else {
+    snprintf(text, sizeof text, "%.17g", number);
+    raw(text);
+    if (!strpbrk(text, ".e")) fputs(".0", stdout);
+  }
+  libresult_text_free(json);
+}
+
+static void any(const libresult_value *value);
+
+static void array(const libresult_value *value) {
+  begin('[');
+  for (size_t i = 0; i < libresult_value_len(value); i++) any(libresult_value_at(value, i));
+  end(']');
+}
+
+// Keys that start with `$` would look like the marks of this protocol, so their object is a list.
+static void object(const libresult_value *value) {
+  size_t len = libresult_value_len(value);
+  bool pairs = false;
+  for (size_t i = 0; i < len; i++) {
+    libresult_str name = libresult_value_key_at(value, i);
+    pairs = pairs || (name.len > 0 && name.data[0] == '$');
+  }
+  begin('{');
+  if (pairs) {
+    key("$pairs");
+    begin('[');
+  }
+  for (size_t i = 0; i < len; i++) {
+    if (pairs) begin('[');
+    str(libresult_value_key_at(value, i));
+    if (!pairs) {
+      fputs(": ", stdout);
+      fresh = true;
+    }
+    any(libresult_value_at(value, i));
+    if (pairs) end(']');
+  }
+  if (pairs) end(']');
+  end('}');
+}
+
+static void any(const libresult_value *value) {
+  bool truth = false;
+  libresult_str text = {"", 0};
+  switch (libresult_value_kind(value)) {
+    case LIBRESULT_KIND_NULL: raw("null"); return;
+    case LIBRESULT_KIND_BOOL:
+      if (libresult_value_as_bool(value, &truth)) boolean(truth);
+      else literal("a bool that is none");
+      return;
+    case LIBRESULT_KIND_INT: whole_number(value); return;
+    case LIBRESULT_KIND_FLOAT: number(value); return;
+    case LIBRESULT_KIND_STR:
+      if (libresult_value_as_str(value, &text)) str(text);
+      else literal("a string that is none");
+      return;
+    case LIBRESULT_KIND_ARRAY: array(value); return;
+    case LIBRESULT_KIND_OBJECT: object(value); return;
+  }
+  literal("not a kind");
+}
+
+// ---- Answers -----------------------------------------------------------------------------------
+
+static void failed_call(libresult_error *error) {
+  begin('{');
+  key("code"), code(libresult_error_code(error));
+  key("message"), str(libresult_error_message(error));
+  end('}');
+  libresult_error_free(error);
+}
+
+static void checkpoint(const libresult_checkpoint *checkpoint) {
+  if (!checkpoint) {
+    raw("null");
+    return;
+  }
+  size_t index = 0;
+  uint64_t report = 0;
+  begin('{');
+  key("name"), str(libresult_checkpoint_name(checkpoint));
+  key("uri"), str(libresult_checkpoint_uri(checkpoint));
+  key("path"), str(libresult_checkpoint_path(checkpoint));
+  key("filesystem"), str(libresult_checkpoint_filesystem(checkpoint));
+  key("index");
+  if (libresult_checkpoint_index(checkpoint, &index)) integer(index);
+  else raw("null");
+  key("report_index");
+  if (libresult_checkpoint_report(checkpoint, &report)) integer(report);
+  else raw("null");
+  key("presence"), presence(libresult_checkpoint_presence(checkpoint));
+  key("status"), status(libresult_checkpoint_status(checkpoint));
+  key("metrics"), any(libresult_checkpoint_metrics(checkpoint));
+  end('}');
+}
+
+static void best(const libresult_run *run, const char *metric, libresult_mode mode) {
+  libresult_checkpoint *found = NULL;
+  libresult_error *error = libresult_run_best_checkpoint(run, metric, mode, NULL, 0, &found);
+  if (error) {
+    failed_call(error);
+    return;
+  }
+  begin('{');
+  key("name"), str(libresult_checkpoint_name(found));
+  key("path"), str(libresult_checkpoint_path(found));
+  end('}');
+  libresult_checkpoint_free(found);
+}
+
+static void rank(const libresult_run *run, const char *metric, libresult_mode mode) {
+  libresult_ranking *ranking = NULL;
+  libresult_error *error = libresult_run_rank_checkpoints(run, metric, mode, NULL, 0, &ranking);
+  if (error) {
+    failed_call(error);
+    return;
+  }
+  begin('{');
+  key("ranked"), begin('[');
+  for (size_t i = 0; i < libresult_ranking_count(ranking); i++) {
+    begin('{');
+    key("name"), str(libresult_checkpoint_name(libresult_ranking_checkpoint_at(ranking, i)));
+    key("value"), any(libresult_ranking_value_at(ranking, i));
+    end('}');
+  }
+  end(']');
+  key("skipped"), begin('[');
+  for (size_t i = 0; i < libresult_ranking_skipped_count(ranking); i++) {
+    libresult_skipped reason = LIBRESULT_SKIPPED_MISSING;
+    begin('{');
+    key("name");
+    str(libresult_checkpoint_name(libresult_ranking_skipped_at(ranking, i, &reason)));
+    key("reason"), skipped(reason);
+    end('}');
+  }
+  end(']');
+  end('}');
+  libresult_ranking_free(ranking);
+}
+
+static void named(const libresult_run *run, const char *metric) {
+  begin('{');
+  key("metric"), literal(metric);
+  key("value"), any(libresult_run_metric(run, metric));
+  key("best"), begin('{');
+  key("min"), best(run, metric, LIBRESULT_MODE_MIN);
+  key("max"), best(run, metric, LIBRESULT_MODE_MAX);
+  end('}');
+  key("rank"), begin('{');
+  key("min"), rank(run, metric, LIBRESULT_MODE_MIN);
+  key("max"), rank(run, metric, LIBRESULT_MODE_MAX);
+  end('}');
+  end('}');
+}
+
+static void failure(const libresult_run *run) {
+  const libresult_failure *failure = libresult_run_failure(run);
+  begin('{');
+  key("presence"), presence(libresult_run_failure_presence(run));
+  key("type"), str(libresult_failure_type(failure));
+  key("module"), str(libresult_failure_module(failure));
+  key("message"), str(libresult_failure_message(failure));
+  key("traceback"), str(libresult_failure_traceback(failure));
+  key("source"), str(libresult_failure_source(failure));
+  key("count");
+  if (failure) integer(libresult_failure_occurrences(failure));
+  else raw("null");
+  key("recovered"), boolean(libresult_failure_recovered(failure));
+  key("workers"), begin('[');
+  for (size_t i = 0; i < libresult_failure_worker_count(failure); i++) {
+    uint64_t rank = 0;
+    if (libresult_failure_rank(libresult_failure_worker_at(failure, i), &rank)) integer(rank);
+    else raw("null");
+  }
+  end(']');
+  end('}');
+}
+
+static void sourced(libresult_presence present, const libresult_value *value,
+                    libresult_str source) {
+  begin('{');
+  key("presence"), presence(present);
+  key("value"), any(value);
+  key("source"), str(source);
+  end('}');
+}
+
+static void diagnostics(const libresult_run *run) {
+  begin('[');
+  for (size_t i = 0; i < libresult_run_diagnostic_count(run); i++) {
+    const libresult_diagnostic *diagnostic = libresult_run_diagnostic_at(run, i);
+    begin('{');
+    key("code"), str(libresult_diagnostic_code(diagnostic));
+    key("severity"), severity(libresult_diagnostic_severity(diagnostic));
+    key("file"), str(libresult_diagnostic_file(diagnostic));
+    key("line"), integer(libresult_diagnostic_line(diagnostic));
+    key("message"), str(libresult_diagnostic_message(diagnostic));
+    end('}');
+  }
+  end(']');
+}
+
+// `metrics` are names that each end with NUL, one after the other.
+static void answers(const libresult_run *run, const char *metrics, size_t metric_count) {
+  begin('{');
+  key("layout"), layout(libresult_run_layout(run));
+  key("ray_version"), str(libresult_run_ray_version(run));
+  key("uri"), str(libresult_run_uri(run));
+  key("path"), str(libresult_run_path(run));
+  key("filesystem"), str(libresult_run_filesystem(run));
+  key("metrics"), any(libresult_run_metrics(run));
+  key("checkpoint"), checkpoint(libresult_run_latest_checkpoint(run));
+  key("resume"), checkpoint(libresult_run_resume_checkpoint(run));
+  key("checkpoints"), begin('[');
+  for (size_t i = 0; i < libresult_run_checkpoint_count(run); i++) {
+    checkpoint(libresult_run_checkpoint_at(run, i));
+  }
+  end(']');
+  key("leftovers"), begin('[');
+  for (size_t i = 0; i < libresult_run_leftover_count(run); i++) {
+    checkpoint(libresult_run_leftover_at(run, i));
+  }
+  end(']');
+  key("named"), begin('[');
+  for (size_t i = 0; i < metric_count; i++, metrics += strlen(metrics) + 1) named(run, metrics);
+  end(']');
+  key("failure"), failure(run);
+  key("config");
+  sourced(libresult_run_config_presence(run), libresult_run_config(run),
+          libresult_run_config_source(run));
+  key("return_value");
+  sourced(libresult_run_return_value_presence(run), libresult_run_return_value(run),
+          libresult_run_return_value_source(run));
+  key("diagnostics"), diagnostics(run);
+  libresult_text *json = libresult_run_to_json(run);
+  key("json"), str(libresult_text_str(json));
+  libresult_text_free(json);
+  end('}');
+}
+
+static void answer(const char *uri, const char *metrics, size_t metric_count) {
+  libresult_run *run = NULL;
+  libresult_error *error = libresult_run_open(uri, NULL, 0, NULL, &run);
+  fresh = true;
+  if (error) {
+    begin('{');
+    key("error"), failed_call(error);
+    end('}');
+  } else {
+    answers(run, metrics, metric_count);
+  }
+  libresult_run_free(run);
+  putchar('\n');
+  fflush(stdout);
+}
+
+// ---- Cases in ----------------------------------------------------------------------------------
+
+// All of standard input, `*len` bytes, and a NUL; the caller frees it.
+static char *read_input(size_t *len) {
+  size_t capacity = 1 << 16;
+  char *data = malloc(capacity);
+  *len = 0;
+  while (data) {
+    *len += fread(data + *len, 1, capacity - *len - 1, stdin);
+    if (*len < capacity - 1) break;
+    char *larger = realloc(data, capacity *= 2);
+    if (!larger) free(data);
+    data = larger;
+  }
+  if (data) data[*len] = '\0';
+  return data;
+}
+
+// The field behind `field`, which is at `end` if there is none.
+static const char *next(const char *field, const char *end) {
+  return field < end ? field + strlen(field) + 1 : end;
+}
+
+int main(void) {
+  size_t len = 0;
+  char *input = read_input(&len);
+  if (!input) {
+    fputs("answers: out of memory\n", stderr);
+    return 1;
+  }
+  const char *end = input + len;
+  for (const char *uri = input; uri < end;) {
+    const char *count = next(uri, end);
+    const char *metrics = next(count, end);
+    size_t metric_count = strtoul(count, NULL, 10);
+    answer(uri, metrics, metric_count);
+    uri = metrics;
+    for (size_t i = 0; i < metric_count; i++) uri = next(uri, end);
+  }
+  free(input);
+  return 0;
+}

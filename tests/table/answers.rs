@@ -1,0 +1,257 @@
+//! Prints all answers about runs, value by value, through the Rust API. README.md here has the protocol.
+
+use std::io::{self, Read, Write};
+
+use result::{
+    Checkpoint, Code, Error, Failure, Kind, Layout, Mode, Presence, Run, Severity, Skipped, Status, Value,
+};
+
+fn main() -> io::Result<()> {
+    let mut input = Vec::new();
+    io::stdin().lock().read_to_end(&mut input)?;
+    let mut fields = input.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
+    let mut out = io::stdout().lock();
+    // What follows the last NUL is no field.
+    while let (Some(uri), Some(count)) = (fields.next(), fields.next()) {
+        let metrics: Vec<String> = fields.by_ref().take(count.parse().unwrap_or(0)).collect();
+        let answers = match Run::open(&uri, &[], None) {
+            Ok(run) => answers(&run, &metrics),
+            Err(error) => object(&[("error", error_json(&error))]),
+        };
+        writeln!(out, "{answers}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn answers(run: &Run, metrics: &[String]) -> String {
+    object(&[
+        ("layout", text(layout(run.layout()))),
+        ("ray_version", text(run.ray_version())),
+        ("uri", text(run.uri())),
+        ("path", text(run.path())),
+        ("filesystem", text(run.filesystem())),
+        ("metrics", option(run.metrics().map(value))),
+        ("checkpoint", option(run.latest_checkpoint().map(checkpoint))),
+        ("resume", option(run.resume_checkpoint().map(checkpoint))),
+        ("checkpoints", list(run.checkpoints().iter().map(checkpoint))),
+        ("leftovers", list(run.leftovers().iter().map(checkpoint))),
+        ("named", list(metrics.iter().map(|metric| named(run, metric)))),
+        ("failure", failure(run)),
+        ("config", fact(run.config_presence(), run.config(), run.config_source())),
+        ("return_value", fact(run.return_value_presence(), run.return_value(), run.return_value_source())),
+        (
+            "diagnostics",
+            list(run.diagnostics().iter().map(|found| {
+                object(&[
+                    ("code", text(found.code())),
+                    ("severity", text(severity(found.severity()))),
+                    ("file", text(found.file())),
+                    ("line", found.line().to_string()),
+                    ("message", text(found.message())),
+                ])
+            })),
+        ),
+        ("json", text(&run.to_json())),
+    ])
+}
+
+fn checkpoint(checkpoint: &Checkpoint) -> String {
+    object(&[
+        ("name", text(checkpoint.name())),
+        ("uri", text(checkpoint.uri())),
+        ("path", text(checkpoint.path())),
+        ("filesystem", text(checkpoint.filesystem())),
+        ("index", option(checkpoint.index().map(|index| index.to_string()))),
+        ("report_index", option(checkpoint.report().map(|report| report.to_string()))),
+        ("presence", text(presence(checkpoint.presence()))),
+        ("status", text(status(checkpoint.status()))),
+        ("metrics", option(checkpoint.metrics().map(value))),
+    ])
+}
+
+fn named(run: &Run, metric: &str) -> String {
+    let best = |mode| match run.best_checkpoint(metric, mode, &[]) {
+        Ok(best) => object(&[("name", text(best.name())), ("path", text(best.path()))]),
+        Err(error) => error_json(&error),
+    };
+    let rank = |mode| match run.rank_checkpoints(metric, mode, &[]) {
+        Ok(ranking) => object(&[
+            (
+                "ranked",
+                list(ranking.ranked().iter().map(|(checkpoint, found)| {
+                    object(&[("name", text(checkpoint.name())), ("value", value(found))])
+                })),
+            ),
+            (
+                "skipped",
+                list(ranking.skipped().iter().map(|(checkpoint, reason)| {
+                    object(&[("name", text(checkpoint.name())), ("reason", text(skipped(*reason)))])
+                })),
+            ),
+        ]),
+        Err(error) => error_json(&error),
+    };
+    object(&[
+        ("metric", text(metric)),
+        ("value", option(run.metric(metric).map(value))),
+        ("best", object(&[("min", best(Mode::Min)), ("max", best(Mode::Max))])),
+        ("rank", object(&[("min", rank(Mode::Min)), ("max", rank(Mode::Max))])),
+    ])
+}
+
+fn failure(run: &Run) -> String {
+    let found = run.failure();
+    let part = |part: fn(&Failure) -> &str| text(found.map_or("", part));
+    object(&[
+        ("presence", text(presence(run.failure_presence()))),
+        ("type", part(Failure::class)),
+        ("module", part(Failure::module)),
+        ("message", part(Failure::message)),
+        ("traceback", part(Failure::traceback)),
+        ("source", part(Failure::source)),
+        ("count", option(found.map(|failure| failure.occurrences().to_string()))),
+        ("recovered", found.is_some_and(Failure::recovered).to_string()),
+        (
+            "workers",
+            list(
+                found
+                    .into_iter()
+                    .flat_map(Failure::workers)
+                    .map(|worker| object(&[("rank", option(worker.rank().map(|rank| rank.to_string())))])),
+            ),
+        ),
+    ])
+}
+
+fn fact(is_there: Presence, found: Option<&Value>, source: &str) -> String {
+    object(&[
+        ("presence", text(presence(is_there))),
+        ("value", option(found.map(value))),
+        ("source", text(source)),
+    ])
+}
+
+fn error_json(error: &Error) -> String {
+    object(&[("code", text(code(error.code()))), ("message", text(error.message()))])
+}
+
+fn value(found: &Value) -> String {
+    match found.kind() {
+        Kind::Null => "null".to_owned(),
+        Kind::Bool => format!("{:?}", found.as_bool() == Some(true)),
+        Kind::Int => found
+            .as_i64()
+            .map_or_else(|| found.as_u64().unwrap_or_default().to_string(), |number| number.to_string()),
+        Kind::Float => float(found),
+        Kind::Str => text(found.as_str().unwrap_or_default()),
+        Kind::Array => list((0..found.len()).filter_map(|place| found.at(place)).map(value)),
+        Kind::Object => {
+            let members: Vec<(&str, String)> = (0..found.len())
+                .filter_map(|place| Some((found.key_at(place)?, value(found.at(place)?))))
+                .collect();
+            if members.iter().any(|(key, _)| key.starts_with('$')) {
+                let pairs = members.iter().map(|(key, value)| list([text(key), value.clone()].into_iter()));
+                return object(&[("$pairs", list(pairs))]);
+            }
+            object(&members)
+        }
+        _ => text("a kind that this program does not know"),
+    }
+}
+
+fn float(found: &Value) -> String {
+    let number = found.as_f64().unwrap_or_default();
+    let digits = found.to_json();
+    if digits.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
+        return digits;
+    }
+    let special = |name: &str| object(&[("$f", text(name))]);
+    match number {
+        _ if number.is_nan() => special("nan"),
+        f64::INFINITY => special("inf"),
+        f64::NEG_INFINITY => special("-inf"),
+        _ => format!("{number:?}"),
+    }
+}
+
+fn object(members: &[(&str, String)]) -> String {
+    let members: Vec<String> = members.iter().map(|(key, value)| format!("{}:{value}", text(key))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+fn option(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "null".to_owned())
+}
+
+fn text(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+fn code(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "ok",
+        Code::InvalidArgument => "invalid_argument",
+        Code::NotFound => "not_found",
+        Code::Io => "io",
+        Code::Corrupt => "corrupt",
+        Code::Cancelled => "cancelled",
+        Code::Internal => "internal",
+        Code::Permission => "permission",
+        Code::Unsupported => "unsupported",
+        _ => "a code that this program does not know",
+    }
+}
+
+fn layout(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Unknown => "unknown",
+        Layout::TrainV1 => "train_v1",
+        Layout::TrainV2 => "train_v2",
+        _ => "a layout that this program does not know",
+    }
+}
+
+fn presence(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Unknown => "unknown",
+        Presence::Absent => "absent",
+        Presence::Present => "present",
+        _ => "a presence that this program does not know",
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Unknown => "unknown",
+        Status::Uncommitted => "uncommitted",
+        Status::Committed => "committed",
+        Status::PendingValidation => "pending_validation",
+        Status::Validated => "validated",
+        Status::ValidationFailed => "validation_failed",
+        Status::ValidationTimedOut => "validation_timed_out",
+        _ => "a status that this program does not know",
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Damage => "damage",
+        _ => "a severity that this program does not know",
+    }
+}
+
+fn skipped(reason: Skipped) -> &'static str {
+    match reason {
+        Skipped::Missing => "missing",
+        Skipped::Nan => "nan",
+        Skipped::NonNumeric => "non_numeric",
+        Skipped::NotOnDisk => "not_on_disk",
+        _ => "a reason that this program does not know",
+    }
+}
