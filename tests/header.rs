@@ -1,6 +1,8 @@
 //! `include/libresult.h` is what cbindgen makes of the sources. `LIBRESULT_BLESS=1 cargo test --test header`
 //! writes it anew.
 
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 

@@ -43,12 +43,12 @@ impl Checkpoint {
         let location = locate(uri)?;
         let presence = match location.list(cancel) {
             Ok(_) => Presence::Present,
-            Err(error) => match error.fault {
-                Fault::NotFound | Fault::NotADirectory => Presence::Absent,
-                // A directory that may not be listed can still be seen in its own.
-                Fault::Permission if is_directory(&location, cancel) => Presence::Present,
-                _ => return Err(error.into()),
-            },
+            Err(error) if matches!(error.fault, Fault::NotFound | Fault::NotADirectory) => Presence::Absent,
+            // A directory that may not be listed can still be seen in its own.
+            Err(error) if matches!(error.fault, Fault::Permission) && is_directory(&location, cancel) => {
+                Presence::Present
+            }
+            Err(error) => return Err(error.into()),
         };
         Ok(Checkpoint(Arc::new(Inner {
             name_length: location.name().len(),

@@ -3,6 +3,7 @@
 use super::directory::Directory;
 use super::{Diagnostics, Fact, Failure};
 use crate::error::Result;
+use crate::parse;
 use crate::parse::error_log::{error_log, is_frame, last_exception};
 
 const PICKLE: &str = "error.pkl";
@@ -23,7 +24,7 @@ pub(super) fn read(
     }
     let has_text = text.is_some();
     let text = text.unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+    let text = parse::text(&text);
     let log = error_log(&text);
     let mut failure = Failure { occurrences: log.count, ..Failure::default() };
     failure.recovered = match (last_date, log.last_time) {

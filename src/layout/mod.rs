@@ -6,6 +6,8 @@ mod directory;
 mod error_file;
 mod names;
 mod record;
+#[cfg(test)]
+mod tests;
 mod v1;
 mod v1_csv;
 mod v1_rows;

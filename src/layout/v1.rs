@@ -10,7 +10,7 @@ use super::v1_csv::{self, CsvRows};
 use super::v1_rows::{self, CHECKPOINT_KEY, JsonRows, Row};
 use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, error_file, names};
 use crate::error::Result;
-use crate::parse::json;
+use crate::parse::{self, json};
 use crate::value::{Object, Value};
 
 const PARAMS: &str = "params.json";
@@ -53,12 +53,16 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
 
 /// The file that the rows are in.
 enum Rows<'a> {
-    Json(JsonRows<'a>),
+    Json(Box<JsonRows<'a>>),
     Csv(CsvRows<'a>),
     None,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    fn json(rows: Option<JsonRows<'a>>) -> Self {
+        rows.map_or(Rows::None, |rows| Rows::Json(Box::new(rows)))
+    }
+
     fn every(&self, mut each: impl FnMut(Row)) -> Result<()> {
         match self {
             Rows::Json(rows) => rows.every(each),
@@ -93,7 +97,7 @@ impl<'a> Reports<'a> {
             let (last, config) = rows.last(lines, extent == Extent::Latest, diagnostics)?;
             if last.is_some() {
                 let config = config.map(|config| (config, v1_rows::FILE));
-                return Ok(Reports { rows: json.map_or(Rows::None, Rows::Json), last, config, named });
+                return Ok(Reports { rows: Rows::json(json), last, config, named });
             }
         }
         let mut named = Named::new(directory);
@@ -103,12 +107,7 @@ impl<'a> Reports<'a> {
                     "neither result.json nor progress.csv is there: nothing was reported, or it was lost";
                 diagnostics.add(Finding::NoResultFile, "", message);
             }
-            return Ok(Reports {
-                rows: json.map_or(Rows::None, Rows::Json),
-                last: None,
-                config: None,
-                named,
-            });
+            return Ok(Reports { rows: Rows::json(json), last: None, config: None, named });
         };
         if json.is_some() {
             let message = "result.json has no row, so progress.csv counts";
@@ -130,7 +129,7 @@ impl<'a> Reports<'a> {
 /// The configuration where no row of `result.json` has it.
 fn params(directory: &Directory, diagnostics: &mut Diagnostics) -> Result<Fact<Value>> {
     let Some(bytes) = directory.read_or_empty(PARAMS, diagnostics)? else { return Ok(Fact::Unknown) };
-    let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
+    let text = parse::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
     Ok(match json::document(&text, directory.limits.depth) {
         Ok((value @ Value::Object(_), _)) => Fact::Present { value, source: PARAMS },
         Ok(_) | Err(_) => Fact::Unknown,

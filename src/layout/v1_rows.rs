@@ -1,5 +1,6 @@
 //! `result.json`: one row a line, of which opening parses as few as it can.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use memchr::memmem::Finder;
@@ -9,6 +10,7 @@ use super::diagnostic::Finding;
 use super::directory::Directory;
 use crate::cancel;
 use crate::error::{Error, Result};
+use crate::parse;
 use crate::parse::json::{JsonError, RowReader};
 use crate::parse::lines::{Blocks, Line, LinesFromEnd, is_blank, split};
 use crate::storage::Blob;
@@ -104,7 +106,7 @@ impl<'a> JsonRows<'a> {
                 }
                 let place = Place { line: lines, offset: offset + start as u64 };
                 let is_ended = start + line.len() < block.len();
-                match parse(&mut reader, line, place, diagnostics) {
+                match rows_on(&mut reader, line, place, diagnostics) {
                     Ok(rows) => {
                         for values in rows {
                             each(Row { number: number - 1, line: lines, values }, diagnostics)?;
@@ -145,7 +147,7 @@ impl<'a> JsonRows<'a> {
             let noted = ended && lines.is_some() && self.checkpoint_key.find(bytes).is_some();
             let mut unnoted = Diagnostics::default();
             let notes = if noted || last.is_some() { &mut unnoted } else { &mut *diagnostics };
-            match parse(&mut reader, bytes, place, notes) {
+            match rows_on(&mut reader, bytes, place, notes) {
                 Ok(rows) => {
                     config = rows.iter().rev().find_map(config_of);
                     last = last.or(rows.into_iter().next_back());
@@ -186,20 +188,20 @@ struct Place {
 }
 
 /// The rows on a line.
-fn parse(
+fn rows_on(
     reader: &mut RowReader,
     line: &[u8],
     place: Place,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Object>, JsonError> {
     let bom = if place.offset == 0 { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
-    let text = String::from_utf8_lossy(bom.unwrap_or(line));
+    let text = parse::text(bom.unwrap_or(line));
     let (rows, notes) = reader.row(&text)?;
     let mut note = |finding, message: String| diagnostics.add_line(finding, FILE, place.line, message);
     if bom.is_some() {
         note(Finding::Bom, "a byte order mark stands at the start".to_owned());
     }
-    if matches!(text, std::borrow::Cow::Owned(_)) {
+    if matches!(text, Cow::Owned(_)) {
         note(Finding::InvalidUtf8, "bytes that are not UTF-8 were read as U+FFFD".to_owned());
     }
     if let Some(key) = notes.duplicate_key {

@@ -1,5 +1,6 @@
 //! Ray Train V2: `checkpoint_manager_snapshot.json`, of every schema that Ray ever wrote.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Arguments;
 
@@ -8,6 +9,7 @@ use super::diagnostic::Finding;
 use super::directory::Directory;
 use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, names};
 use crate::error::{Error, Result};
+use crate::parse;
 use crate::parse::json::{self, JsonError};
 use crate::value::{Object, Value};
 
@@ -136,8 +138,8 @@ fn parse(directory: &Directory, bytes: &[u8], diagnostics: &mut Diagnostics) -> 
         }
         None => (bytes, 0),
     };
-    let text = String::from_utf8_lossy(text);
-    if matches!(text, std::borrow::Cow::Owned(_)) {
+    let text = parse::text(text);
+    if matches!(text, Cow::Owned(_)) {
         let message = "bytes that are not UTF-8 were read as U+FFFD";
         diagnostics.add(Finding::InvalidUtf8, SNAPSHOT, message);
     }
@@ -153,13 +155,13 @@ fn parse(directory: &Directory, bytes: &[u8], diagnostics: &mut Diagnostics) -> 
         let message = format!("half of a surrogate pair at byte {offset} was read as U+FFFD");
         diagnostics.add(Finding::LoneSurrogate, SNAPSHOT, message);
     }
-    match value {
-        Value::Object(object) if object.get(RESULTS).is_some_and(|results| results.as_array().is_some()) => {
-            Ok(object)
-        }
-        Value::Object(_) => Err(Error::corrupt(format_args!("{path}: no list called {RESULTS}"))),
-        _ => Err(Error::corrupt(format_args!("{path}: not an object"))),
+    let Value::Object(object) = value else {
+        return Err(Error::corrupt(format_args!("{path}: not an object")));
+    };
+    if object.get(RESULTS).and_then(Value::as_array).is_none() {
+        return Err(Error::corrupt(format_args!("{path}: no list called {RESULTS}")));
     }
+    Ok(object)
 }
 
 struct Snapshot {
@@ -188,12 +190,12 @@ impl Snapshot {
         value.as_str().map(Box::from)
     }
 
-    fn list(&mut self, name: &str) -> Vec<Value> {
-        let Some(value) = self.field(name) else { return Vec::new() };
+    fn list(&mut self, name: &str) -> Option<Vec<Value>> {
+        let value = self.field(name)?;
         if value.as_array().is_none() {
             self.wrong_type(format_args!("{name} is no list"));
         }
-        value.as_array().map(<[Value]>::to_vec).unwrap_or_default()
+        value.as_array().map(<[Value]>::to_vec)
     }
 
     /// An entry that names a checkpoint below the run.
@@ -243,7 +245,7 @@ impl Snapshot {
 
     /// The entries of the list, each with its place in it; of those with one name the last.
     fn listed(&mut self, directory: &Directory) -> Result<Vec<(usize, Entry)>> {
-        let results = self.list(RESULTS);
+        let results = self.list(RESULTS).unwrap_or_default();
         directory.check_count(results.len())?;
         let mut listed: Vec<(usize, Entry)> = Vec::with_capacity(results.len());
         for (place, result) in results.iter().enumerate() {
@@ -305,11 +307,7 @@ impl Snapshot {
 
     /// The number of the report of each entry of the list, if all are told.
     fn indices(&mut self) -> Option<Vec<Index>> {
-        self.field(INDICES)?;
-        let indices = self.list(INDICES);
-        if self.field(INDICES)?.as_array().is_none() {
-            return None;
-        }
+        let indices = self.list(INDICES)?;
         if !indices.iter().all(|index| matches!(index, Value::Int(_) | Value::UInt(_) | Value::BigInt(_))) {
             self.wrong_type(format_args!("{INDICES} holds what is no integer"));
             return None;
@@ -347,13 +345,13 @@ impl Snapshot {
     /// The status of each checkpoint that has one, by name.
     fn statuses(&mut self) -> HashMap<Box<str>, Status> {
         let mut statuses = HashMap::new();
-        for (place, value) in self.list(PENDING).iter().enumerate() {
+        for (place, value) in self.list(PENDING).unwrap_or_default().iter().enumerate() {
             if let Some(entry) = self.entry(value, format_args!("entry {place} of {PENDING}")) {
                 statuses.insert(entry.name, Status::PendingValidation);
             }
         }
         for (field, status) in STATUSES {
-            for name in self.list(field) {
+            for name in self.list(field).unwrap_or_default() {
                 match name.as_str() {
                     Some(name) => {
                         statuses.entry(name.into()).or_insert(status);

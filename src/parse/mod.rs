@@ -4,3 +4,11 @@ pub(crate) mod csv;
 pub(crate) mod error_log;
 pub(crate) mod json;
 pub(crate) mod lines;
+
+use std::borrow::Cow;
+
+/// Bytes as text. What is not UTF-8 becomes U+FFFD, one for each maximal subpart; the text is then owned.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // The check of whole files is several times faster than the repair.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}

@@ -40,11 +40,15 @@ impl StorageError {
     }
 
     pub(crate) fn io(error: io::Error, path: &str) -> Self {
-        let fault = match error.kind() {
-            io::ErrorKind::NotFound => Fault::NotFound,
-            io::ErrorKind::NotADirectory => Fault::NotADirectory,
-            io::ErrorKind::PermissionDenied => Fault::Permission,
-            _ => Fault::Io(error),
+        let is = |kind| error.kind() == kind;
+        let fault = if is(io::ErrorKind::NotFound) {
+            Fault::NotFound
+        } else if is(io::ErrorKind::NotADirectory) {
+            Fault::NotADirectory
+        } else if is(io::ErrorKind::PermissionDenied) {
+            Fault::Permission
+        } else {
+            Fault::Io(error)
         };
         StorageError::new(fault, path)
     }

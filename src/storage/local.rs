@@ -204,3 +204,142 @@ fn create_beside(directory: &Path, name: &[u8]) -> io::Result<(PathBuf, File)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty directory that is gone at the end.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("libresult-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Scratch(path)
+        }
+
+        fn path(&self, name: &str) -> String {
+            self.0.join(name).to_str().unwrap().to_owned()
+        }
+
+        fn names(&self) -> Vec<String> {
+            let names =
+                Local.list(self.0.to_str().unwrap(), None).unwrap().into_iter().map(|entry| entry.name);
+            let mut names: Vec<String> = names.collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn fault(outcome: Result<(), StorageError>) -> Fault {
+        outcome.expect_err("a fault").fault
+    }
+
+    #[test]
+    fn a_stream_is_there_once_it_is_committed() {
+        let scratch = Scratch::new("stream");
+        let path = scratch.path("file");
+        let mut upload = Local.create(&path, None).unwrap();
+        upload.write(b"one ").unwrap();
+        upload.write(b"two").unwrap();
+        assert!(!Path::new(&path).exists());
+        upload.commit(&Condition::Always, None).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one two");
+        let mut upload = Local.create(&path, None).unwrap();
+        upload.write(b"three").unwrap();
+        upload.abort();
+        assert_eq!(fs::read(&path).unwrap(), b"one two");
+        assert_eq!(scratch.names(), ["file"]);
+    }
+
+    #[test]
+    fn conditions_hold_or_nothing_is_written() {
+        let scratch = Scratch::new("conditions");
+        let path = scratch.path("file");
+        Local.write(&path, b"1", &Condition::IfAbsent, None).unwrap();
+        assert!(matches!(fault(Local.write(&path, b"2", &Condition::IfAbsent, None)), Fault::Changed));
+        let etag = Local.open(&path, None).unwrap().etag().clone();
+        let unchanged = Condition::IfMatch(etag);
+        Local.write(&path, b"2", &unchanged, None).unwrap();
+        assert!(matches!(fault(Local.write(&path, b"3", &unchanged, None)), Fault::Changed));
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(fault(Local.write(&path, b"3", &unchanged, None)), Fault::Changed));
+        assert!(scratch.names().is_empty());
+    }
+
+    #[test]
+    fn a_link_stays_a_link_and_rights_stay_as_they_are() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = Scratch::new("links");
+        let (file, link) = (scratch.path("file"), scratch.path("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        Local.write(&link, b"new", &Condition::Always, None).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_listing_follows_links() {
+        let scratch = Scratch::new("listing");
+        fs::create_dir(scratch.path("directory")).unwrap();
+        fs::write(scratch.path("file"), "").unwrap();
+        for (name, target) in [("to_directory", "directory"), ("to_file", "file"), ("to_nothing", "gone")] {
+            std::os::unix::fs::symlink(target, scratch.path(name)).unwrap();
+        }
+        std::os::unix::fs::symlink("loop", scratch.path("loop")).unwrap();
+        let mut entries = Local.list(scratch.0.to_str().unwrap(), None).unwrap();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let kinds: Vec<EntryKind> = entries.iter().map(|entry| entry.kind).collect();
+        use EntryKind::{Directory, File, Other};
+        assert_eq!(kinds, [Directory, File, Other, Directory, File, Other]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_read() {
+        let scratch = Scratch::new("kinds");
+        let pipe = scratch.path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let opened = |path: &str| fault(Local.open(path, None).map(|_| ()));
+        assert!(matches!(opened(&pipe), Fault::NotAFile));
+        assert!(matches!(opened(scratch.0.to_str().unwrap()), Fault::NotAFile));
+        assert!(matches!(opened(&scratch.path("nothing")), Fault::NotFound));
+        assert!(matches!(opened(&scratch.path("pipe/below")), Fault::NotADirectory));
+    }
+
+    #[test]
+    fn many_writers_of_one_file_wait_for_one_another() {
+        let scratch = Scratch::new("writers");
+        let path = scratch.path("count");
+        fs::write(&path, "0").unwrap();
+        let increment = || loop {
+            let blob = Local.open(&path, None).unwrap();
+            let mut text = vec![0; 8];
+            let length = blob.read_at(0, &mut text).unwrap();
+            let count: u64 = std::str::from_utf8(&text[..length]).unwrap().parse().unwrap();
+            let unchanged = Condition::IfMatch(blob.etag().clone());
+            match Local.write(&path, (count + 1).to_string().as_bytes(), &unchanged, None) {
+                Ok(()) => break,
+                Err(error) => assert!(matches!(error.fault, Fault::Changed)),
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| {
+                scope.spawn(|| (0..25).for_each(|_| increment()));
+            });
+        });
+        assert_eq!(fs::read_to_string(&path).unwrap(), "100");
+        assert_eq!(scratch.names(), ["count"]);
+    }
+}

@@ -1,5 +1,7 @@
 //! Where files are: a URI leads to a store and a path in it. No other room knows what a store is made of.
 
+#[cfg(test)]
+pub(crate) mod double;
 mod error;
 mod local;
 mod settings;

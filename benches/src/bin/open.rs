@@ -1,0 +1,19 @@
+//! What is measured: opens a run, asks for the best checkpoint, and prints its name.
+
+use std::process::ExitCode;
+
+use result::{Mode, Run};
+
+fn main() -> ExitCode {
+    let Some(path) = std::env::args().nth(1) else { return ExitCode::from(2) };
+    match Run::open(&path, &[], None).and_then(|run| run.best_checkpoint("loss", Mode::Min, &[])) {
+        Ok(best) => {
+            println!("{}", best.name());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
