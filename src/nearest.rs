@@ -5,12 +5,13 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     // A longer word can be compared, but not usefully, and the distance is quadratic.
     const LONGEST: usize = 200;
     let word: Vec<char> = word.chars().take(LONGEST).collect();
-    let ending: String = word.iter().collect();
+    let text: String = word.iter().collect();
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates.into_iter().take(10_000) {
         let letters: Vec<char> = candidate.chars().take(LONGEST).collect();
-        // The last part of a nested name, such as `loss` of `eval/loss`, is a likely slip.
-        let is_part = !ending.is_empty() && candidate.rsplit('/').next() == Some(ending.as_str());
+        // To leave out the group of a nested name, such as `eval/` of `eval/loss`, or to add one, is a likely slip.
+        let ends_with = |long: &str, short: &str| !short.is_empty() && long.rsplit('/').next() == Some(short);
+        let is_part = ends_with(candidate, &text) || ends_with(&text, candidate);
         let distance = if is_part { 1 } else { distance(&word, &letters) };
         let near_enough = distance <= 1.max(word.len().max(letters.len()) / 3);
         if near_enough && best.is_none_or(|(least, _)| distance < least) {
@@ -49,6 +50,7 @@ mod tests {
         assert_eq!(nearest("raed", names), Some("read"));
         assert_eq!(nearest("maxdepth", names), Some("max_depth"));
         assert_eq!(nearest("loss", names), Some("eval/loss"));
+        assert_eq!(nearest("train/ties", names), Some("ties"));
         assert_eq!(nearest("Val_Acuracy", names), Some("val_accuracy"));
         assert_eq!(nearest("threads", names), None);
         assert_eq!(nearest("", ["a_long_name"]), None);
