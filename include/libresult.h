@@ -320,8 +320,8 @@ size_t libresult_run_diagnostic_count(const libresult_run *run);
 /// Diagnostic `index`; NULL past the end.
 const libresult_diagnostic *libresult_run_diagnostic_at(const libresult_run *run, size_t index);
 
-/// Everything above as one JSON object, whose members docs/json.md lists. NaN and the infinities are
-/// strings, as in protobuf's JSON.
+/// Everything above as one JSON object, whose members docs/json.md lists; `null` if `run` is NULL. NaN
+/// and the infinities are strings, as in protobuf's JSON.
 libresult_text *libresult_run_to_json(const libresult_run *run);
 
 /// Frees `run`, and with it everything that was borrowed from it.
@@ -503,7 +503,7 @@ const libresult_value *libresult_value_at(const libresult_value *value, size_t i
 /// The key of member `index` of an object; empty if there is none.
 libresult_str libresult_value_key_at(const libresult_value *value, size_t index);
 
-/// `value` as JSON. NaN and the infinities are strings, as in protobuf's JSON.
+/// `value` as JSON; `null` if it is NULL. NaN and the infinities are strings, as in protobuf's JSON.
 libresult_text *libresult_value_to_json(const libresult_value *value);
 
 /// Frees `value`, if it is owned.

@@ -25,7 +25,7 @@ MUST_SAY = {"sh", "c", "cpp", "go", "rust", "toml"}
 BLOCK = re.compile(r"^(?P<fence>```+)(?P<language>\S*)[^\n]*\n(?P<text>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--\s*(?P<what>test:|output)\s*(?P<how>.*?)\s*-->\s*\Z")
 # What a reader has not set yet.
-UNSET = ("PKG_CONFIG_PATH", "LD_LIBRARY_PATH", "CGO_LDFLAGS", "CGO_CPPFLAGS", "MAKEFLAGS", "MAKELEVEL")
+UNSET = ("PKG_CONFIG_PATH", "LD_LIBRARY_PATH", "CGO_LDFLAGS", "MAKEFLAGS", "MAKELEVEL")
 HOME = "/home/you"
 BLOCK_SECONDS = 600
 

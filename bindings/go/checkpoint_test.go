@@ -19,7 +19,7 @@ func TestCheckpoint(t *testing.T) {
 	var statuses []libresult.Status
 	for checkpoint := range run.Checkpoints() {
 		statuses = append(statuses, checkpoint.Status())
-		if got, want := checkpoint.Path(), filepath.Join(run.Path(), checkpoint.Name()); got != want {
+		if got, want := checkpoint.Path(), run.Path()+"/"+checkpoint.Name(); got != want {
 			t.Errorf("Path() is %q, want %q", got, want)
 		}
 		if checkpoint.Filesystem() != "local" || checkpoint.Presence() != libresult.PresencePresent {

@@ -71,7 +71,7 @@ func TestBadArguments(t *testing.T) {
 		call  func() error
 		says  []string
 	}{
-		{"an empty URI", openWith(""), []string{"uri"}},
+		{"an empty URI", openWith(""), []string{"empty"}},
 		{"a URI that is no UTF-8", openWith("\xff"), []string{"uri"}},
 		{"a URI with NUL", openWith(dir + "\x00/more"), []string{"uri", "NUL", "more"}},
 		{"an unknown setting", openWith(dir, libresult.Setting{Key: "raed", Value: "all"}), []string{"raed", "read"}},

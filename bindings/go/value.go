@@ -56,7 +56,7 @@ func copyObject(value *C.libresult_value) map[string]any {
 
 // walk takes value apart; walk.h says how the entries lie.
 func walk(value *C.libresult_value) []C.libresult_go_entry {
-	const few = 64 // A usual report fits.
+	const few = 16 // A single metric should not take much.
 	entries := make([]C.libresult_go_entry, few)
 	entries[0].address = C.uintptr_t(uintptr(unsafe.Pointer(value)))
 	used, done := C.size_t(1), C.size_t(0)

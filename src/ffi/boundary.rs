@@ -29,6 +29,15 @@ pub struct Str {
     len: usize,
 }
 
+impl Setting {
+    /// The key and the value; an error names the key.
+    fn checked<'a>(&self) -> Result<(&'a str, &'a str)> {
+        let key = text(self.key, "settings.key")?;
+        let value = text(self.value, "settings.value");
+        Ok((key, value.map_err(|error| Error::invalid(format_args!("{error}, of setting '{key}'")))?))
+    }
+}
+
 impl Str {
     /// `text`, or an empty string, which ends with NUL.
     pub(super) fn new(text: Option<&str>) -> Self {
@@ -110,10 +119,7 @@ pub(super) fn settings<'a>(settings: *const Setting, count: usize) -> Result<Vec
     }
     // SAFETY: the caller of the C function passes an array of `count` settings that lives until it returns.
     let settings = unsafe { slice::from_raw_parts(settings, count) };
-    settings
-        .iter()
-        .map(|setting| Ok((text(setting.key, "settings.key")?, text(setting.value, "settings.value")?)))
-        .collect()
+    settings.iter().map(Setting::checked).collect()
 }
 
 /// An enum of the C API, which C passes as an `int`.

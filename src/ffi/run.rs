@@ -224,8 +224,8 @@ pub extern "C" fn libresult_run_diagnostic_at(run: Option<&Run>, index: usize) -
     run?.diagnostics().get(index)
 }
 
-/// Everything above as one JSON object, whose members docs/json.md lists. NaN and the infinities are
-/// strings, as in protobuf's JSON.
+/// Everything above as one JSON object, whose members docs/json.md lists; `null` if `run` is NULL. NaN
+/// and the infinities are strings, as in protobuf's JSON.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_to_json(run: Option<&Run>) -> Option<Box<Text>> {
     Some(Text::boxed(run.map_or_else(|| "null".to_owned(), Run::to_json)))

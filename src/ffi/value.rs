@@ -74,7 +74,7 @@ pub extern "C" fn libresult_value_key_at(value: Option<&Value>, index: usize) ->
     Str::new(value.and_then(|value| value.key_at(index)))
 }
 
-/// `value` as JSON. NaN and the infinities are strings, as in protobuf's JSON.
+/// `value` as JSON; `null` if it is NULL. NaN and the infinities are strings, as in protobuf's JSON.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_value_to_json(value: Option<&Value>) -> Option<Box<Text>> {
     Some(Text::boxed(value.map_or_else(|| "null".to_owned(), Value::to_json)))

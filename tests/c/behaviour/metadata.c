@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -229,6 +230,48 @@ static void cancelled(void) {
   libresult_checkpoint_free(checkpoint);
 }
 
+enum { WRITERS = 4, UPDATES = 10 };
+
+struct writer {
+  int number;
+  bool worked;
+};
+
+// Adds members that no other writer adds. Each writer opens the checkpoint for itself.
+static void *add_members(void *argument) {
+  struct writer *writer = argument;
+  struct path path = at("%s/checkpoint_000000", scratch);
+  libresult_checkpoint *checkpoint = NULL;
+  libresult_error *error = libresult_checkpoint_open(path.text, NULL, 0, NULL, &checkpoint);
+  for (int i = 0; i < UPDATES && !error; i++) {
+    error = update_metadata(checkpoint, at("{\"%d of %d\": 1}", i, writer->number).text);
+  }
+  writer->worked = !error;
+  libresult_error_free(error);
+  libresult_checkpoint_free(checkpoint);
+  return NULL;
+}
+
+static void writers_beside_each_other(void) {
+  make_checkpoint("{}");
+  pthread_t threads[WRITERS];
+  struct writer writers[WRITERS];
+  for (int i = 0; i < WRITERS; i++) {
+    writers[i] = (struct writer){i, false};
+    CHECK(pthread_create(&threads[i], NULL, add_members, &writers[i]) == 0);
+  }
+  for (int i = 0; i < WRITERS; i++) {
+    CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK(writers[i].worked);
+  }
+  libresult_checkpoint *checkpoint = open_checkpoint(scratch, "checkpoint_000000");
+  libresult_value *metadata = NULL;
+  WORKS(read_metadata(checkpoint, &metadata));
+  CHECK(libresult_value_len(metadata) == WRITERS * UPDATES);
+  libresult_value_free(metadata);
+  libresult_checkpoint_free(checkpoint);
+}
+
 void test_metadata(void) {
   of_a_real_run();
   round_trip();
@@ -239,4 +282,5 @@ void test_metadata(void) {
   as_another_user("r260v1-nested", read_only_directory);
   full_disk();
   cancelled();
+  writers_beside_each_other();
 }

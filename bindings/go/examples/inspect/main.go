@@ -156,6 +156,9 @@ func showFloat(number float64) string {
 	return fmt.Sprintf("%.6g", number)
 }
 
+// plainer undoes what encoding/json escapes without need.
+var plainer = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
+
 func showJSON(value any) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -163,7 +166,7 @@ func showJSON(value any) string {
 	if err := encoder.Encode(value); err != nil {
 		panic(err) // What libresult returns can be encoded, but for the floats, which are no more here.
 	}
-	return strings.TrimSuffix(text.String(), "\n")
+	return plainer.Replace(strings.TrimSuffix(text.String(), "\n"))
 }
 
 // keys are those of an object in the order of the file, which Go's maps do not keep.
