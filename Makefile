@@ -33,8 +33,8 @@ export GOFLAGS     := -buildvcs=false $(GOFLAGS)
 # How long a target took: a recipe is expanded as a whole, with this $(shell …), before its first line runs.
 took = @echo "$@: $$(( $$(date +%s) - $(shell date +%s) )) s"
 
-# Some tests act as another user, who must reach the files: a directory for one line of a recipe.
-in_scratch = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && chmod 755 "$$scratch"
+# A directory for one line of a recipe.
+in_scratch = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT
 
 # cargo and go use all cores themselves.
 .NOTPARALLEL:
@@ -167,7 +167,7 @@ lint: ## Checks layout and habits of the sources
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
 	@unformatted=$$(gofmt -l bindings/go tests/consumer/go) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	cd bindings/go && $(GO) vet ./...
-	$(if $(wildcard .clang-format),clang-format --dry-run -Werror $$(git ls-files '*.c' '*.cpp' '*.hpp'))
+	$(if $(wildcard .clang-format),clang-format --dry-run -Werror $$(find examples tests bindings -name '*.[ch]' -o -name '*.[ch]pp'))
 	$(took)
 
 test-rust: build ## Runs the tests in Rust

@@ -174,7 +174,8 @@ func TestWriteMetadataReplacesAll(t *testing.T) {
 
 func TestUpdateMetadataKeepsOtherMembers(t *testing.T) {
 	checkpoint, file := metadataOf(t, `{"kept": [1e2, 123456789012345678901234567890, NaN], "x": 1}`)
-	if err := checkpoint.UpdateMetadata(t.Context(), map[string]any{"x": 2.0, "new": json.RawMessage(`{"a": 1}`)}); err != nil {
+	changes := map[string]any{"x": 2.0, "new": json.RawMessage(`{"a": 1}`)}
+	if err := checkpoint.UpdateMetadata(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
 	if text := readFile(t, file); !strings.Contains(text, `"kept": [1e2, 123456789012345678901234567890, NaN]`) {

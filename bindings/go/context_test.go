@@ -79,7 +79,7 @@ func TestContextThatIsNotDone(t *testing.T) {
 // begin, says nothing, so it tries until one was stopped on its way.
 func TestCancelDuringACall(t *testing.T) {
 	dir := t.TempDir()
-	row := `{"training_iteration": 1, "checkpoint_dir_name": "checkpoint_000000", "pad": "` + strings.Repeat("x", 200) + "\"}\n"
+	row := `{"checkpoint_dir_name": "checkpoint_000000", "pad": "` + strings.Repeat("x", 200) + "\"}\n"
 	writeFile(t, filepath.Join(dir, "result.json"), strings.Repeat(row, 32<<20/len(row)))
 	for attempt := range 300 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+attempt%100)*time.Millisecond)

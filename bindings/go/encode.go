@@ -18,7 +18,8 @@ import (
 func encodeMetadata(value any) (string, error) {
 	text, err := appendJSON(nil, value)
 	if err != nil {
-		return "", &Error{Code: ErrInvalidArgument, Message: fmt.Sprintf("the metadata cannot be written as JSON: %v", err), causes: []error{err}}
+		message := fmt.Sprintf("the metadata cannot be written as JSON: %v", err)
+		return "", &Error{Code: ErrInvalidArgument, Message: message, causes: []error{err}}
 	}
 	return string(text), nil
 }

@@ -28,7 +28,7 @@ func TestOpenWhatIsNoRun(t *testing.T) {
 		{"a file", file, []string{file, "directory"}},
 		{"neither layout", empty, []string{empty, "checkpoint_manager_snapshot.json", "result.json"}},
 		{"a checkpoint", checkpoint, []string{checkpoint, "checkpoint"}},
-		{"an experiment", corpus("experiments/r260t-quick"), []string{"experiment", "quick_63fe8_00000_0_x=3_2026-11-24_10-25-37"}},
+		{"an experiment", corpus("experiments/r260t-quick"), []string{"experiment", "quick_63fe8_00000_0_x=3"}},
 	} {
 		t.Run(test.about, func(t *testing.T) {
 			run, err := libresult.Open(t.Context(), test.uri)
@@ -48,6 +48,7 @@ func TestOpenDamagedRun(t *testing.T) {
 }
 
 func TestBadArguments(t *testing.T) {
+	set := func(key, value string) libresult.Setting { return libresult.Setting{Key: key, Value: value} }
 	run := open(t, corpus("r260v2-nested"))
 	openWith := func(uri string, settings ...libresult.Setting) func() error {
 		return func() error {
@@ -73,19 +74,19 @@ func TestBadArguments(t *testing.T) {
 	}{
 		{"an empty URI", openWith(""), []string{"empty"}},
 		{"a URI that is no UTF-8", openWith("\xff"), []string{"uri"}},
-		{"a URI with NUL", openWith(dir + "\x00/more"), []string{"uri", "NUL", "more"}},
-		{"an unknown setting", openWith(dir, libresult.Setting{Key: "raed", Value: "all"}), []string{"raed", "read"}},
-		{"a setting out of range", openWith(dir, libresult.Setting{Key: "read", Value: "lots"}), []string{"read", "lots"}},
-		{"a setting of another call", openWith(dir, latestOfTies), []string{"ties"}},
-		{"a key with NUL", openWith(dir, libresult.Setting{Key: "read\x00", Value: "all"}), []string{"setting", "NUL"}},
-		{"a value with NUL", openWith(dir, libresult.Setting{Key: "read", Value: "all\x00"}), []string{"read", "NUL"}},
+		{"a URI with NUL", openWith(dir + "\x00/more"), []string{"uri", "NUL"}},
+		{"an unknown setting", openWith(dir, set("raed", "all")), []string{"raed", "read"}},
+		{"a setting out of range", openWith(dir, set("read", "lots")), []string{"read", "lots"}},
+		{"a setting of another call", openWith(dir, set("ties", "latest")), []string{"ties"}},
+		{"a key with NUL", openWith(dir, set("read\x00", "all")), []string{"key", "NUL"}},
+		{"a value with NUL", openWith(dir, set("read", "all\x00")), []string{"read", "NUL"}},
 		{"an unknown metric", best("eval/los", libresult.Min), []string{"eval/los", "eval/loss"}},
 		{"an empty metric", best("", libresult.Min), nil},
 		{"a metric with NUL", best("eval/loss\x00", libresult.Min), []string{"metric", "NUL"}},
 		{"no mode", best("eval/loss", libresult.Mode(0)), []string{"mode"}},
 		{"a mode out of range", best("eval/loss", libresult.Mode(7)), []string{"mode", "7"}},
-		{"an unknown setting of a ranking", best("eval/loss", libresult.Min, libresult.Setting{Key: "tie", Value: "latest"}), []string{"tie", "ties"}},
-		{"ties out of range", best("eval/loss", libresult.Min, libresult.Setting{Key: "ties", Value: "last"}), []string{"ties", "last"}},
+		{"an unknown setting of a ranking", best("eval/loss", libresult.Min, set("tie", "latest")), []string{"tie", "ties"}},
+		{"ties out of range", best("eval/loss", libresult.Min, set("ties", "last")), []string{"ties", "last"}},
 	} {
 		t.Run(test.about, func(t *testing.T) {
 			expectError(t, test.call(), libresult.ErrInvalidArgument, test.says...)

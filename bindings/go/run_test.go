@@ -43,8 +43,9 @@ func TestRun(t *testing.T) {
 	if run.ConfigPresence() != libresult.PresencePresent || run.ConfigSource() != "result.json" {
 		t.Errorf("the configuration is %v, from %q", run.ConfigPresence(), run.ConfigSource())
 	}
-	if run.ReturnValue() != nil || run.ReturnValuePresence() != libresult.PresenceUnknown || run.ReturnValueSource() != "" {
-		t.Errorf("the return value is %v, %v, from %q", run.ReturnValue(), run.ReturnValuePresence(), run.ReturnValueSource())
+	value, presence, source := run.ReturnValue(), run.ReturnValuePresence(), run.ReturnValueSource()
+	if value != nil || presence != libresult.PresenceUnknown || source != "" {
+		t.Errorf("the return value is %v, %v, from %q", value, presence, source)
 	}
 	if run.Failure() != nil || run.FailurePresence() != libresult.PresenceAbsent {
 		t.Errorf("the failure is %v, %v", run.Failure(), run.FailurePresence())
@@ -109,8 +110,9 @@ func TestLatestAndResume(t *testing.T) {
 	}
 
 	empty := open(t, corpus("r260v2-nockpt"))
-	if empty.LatestCheckpoint() != nil || empty.ResumeCheckpoint() != nil || empty.CheckpointCount() != 0 {
-		t.Errorf("without checkpoints there are %v, %v, %d", empty.LatestCheckpoint(), empty.ResumeCheckpoint(), empty.CheckpointCount())
+	latest, resume = empty.LatestCheckpoint(), empty.ResumeCheckpoint()
+	if latest != nil || resume != nil || empty.CheckpointCount() != 0 {
+		t.Errorf("without checkpoints there are %v, %v, %d", latest, resume, empty.CheckpointCount())
 	}
 }
 

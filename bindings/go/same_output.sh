@@ -1,6 +1,7 @@
 #!/bin/sh
 # same_output.sh C_PROGRAM: holds what examples/inspect prints against what C_PROGRAM, the same
-# example in C, prints, on runs of the corpus. Fails at the first that differs.
+# example in C, prints, on runs of the corpus. Fails at the first that differs. pkg-config and the
+# dynamic linker must find libresult.
 set -eu
 
 c=${1:?usage: same_output.sh C_PROGRAM}

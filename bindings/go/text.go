@@ -4,7 +4,6 @@ package libresult
 import "C"
 
 import (
-	"fmt"
 	"strings"
 	"unsafe"
 )
@@ -21,11 +20,11 @@ func takeString(text *C.libresult_text) string {
 }
 
 // cString ends text with NUL, as C wants it. The memory is Go's, so nobody frees it. C would take
-// a NUL inside for the end, and answer another question than the one asked: name is the argument
-// that the error then names.
+// a NUL inside for the end, and answer another question than the one asked: that is an error, which
+// calls the text by name and does not show it, as it may hold credentials.
 func cString(name, text string) (*C.char, error) {
 	if strings.IndexByte(text, 0) >= 0 {
-		return nil, &Error{Code: ErrInvalidArgument, Message: fmt.Sprintf("%s holds a NUL byte: %q", name, text)}
+		return nil, &Error{Code: ErrInvalidArgument, Message: name + " holds a NUL byte"}
 	}
 	return (*C.char)(unsafe.Pointer(unsafe.SliceData(append([]byte(text), 0)))), nil
 }

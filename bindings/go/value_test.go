@@ -89,6 +89,8 @@ func TestDeepValue(t *testing.T) {
 	}
 }
 
+// TestWideValue copies values for so long that the garbage collector meanwhile finds their owners
+// unused but for that.
 func TestWideValue(t *testing.T) {
 	const width = 50_000
 	var list, object strings.Builder
@@ -96,18 +98,23 @@ func TestWideValue(t *testing.T) {
 		fmt.Fprintf(&list, "%d, ", i)
 		fmt.Fprintf(&object, `"k%d": [%d], `, i, i)
 	}
-	run := open(t, makeRun(t, fmt.Sprintf(`{"list": [%s0], "object": {%s"end": []}}`, &list, &object)))
-	metrics := run.Metrics()
-	elements, members := metrics["list"].([]any), metrics["object"].(map[string]any)
-	if len(elements) != width+1 || len(members) != width+1 {
-		t.Fatalf("there are %d elements and %d members", len(elements), len(members))
-	}
-	for i := range width {
-		if elements[i] != int64(i) {
-			t.Fatalf("element %d is %v", i, elements[i])
+	dir := makeRun(t, fmt.Sprintf(`{"list": [%s0], "object": {%s"end": []}}`, &list, &object))
+	for owner, metrics := range map[string]map[string]any{
+		"run":        open(t, dir).Metrics(),
+		"checkpoint": open(t, dir).LatestCheckpoint().Metrics(),
+	} {
+		elements, _ := metrics["list"].([]any)
+		members, _ := metrics["object"].(map[string]any)
+		if len(elements) != width+1 || len(members) != width+1 {
+			t.Fatalf("the %s has %d elements and %d members", owner, len(elements), len(members))
 		}
-		if got := members[fmt.Sprint("k", i)]; !reflect.DeepEqual(got, []any{int64(i)}) {
-			t.Fatalf("member %d is %v", i, got)
+		for i := range width {
+			if elements[i] != int64(i) {
+				t.Fatalf("element %d of the %s is %v", i, owner, elements[i])
+			}
+			if got := members[fmt.Sprint("k", i)]; !reflect.DeepEqual(got, []any{int64(i)}) {
+				t.Fatalf("member %d of the %s is %v", i, owner, got)
+			}
 		}
 	}
 }

@@ -71,6 +71,8 @@ macro_rules! findings {
 
 findings! {
     ApproximateJoin "approximate_join" Note,
+    BadErrorPickle "bad_error_pickle" Damage,
+    BadEvent "bad_event" Damage,
     BadLine "bad_line" Damage,
     Bom "bom" Note,
     BothLayouts "both_layouts" Note,
@@ -85,11 +87,13 @@ findings! {
     LatestNotListed "latest_not_listed" Damage,
     LoneSurrogate "lone_surrogate" Damage,
     MissingCheckpoint "missing_checkpoint" Damage,
+    NoMatchingEvent "no_matching_event" Note,
     NoResultFile "no_result_file" Note,
     NoSnapshot "no_snapshot" Note,
     OrderGuessed "order_guessed" Note,
     RaggedRow "ragged_row" Damage,
     RepeatedHeader "repeated_header" Note,
+    TornLastEvent "torn_last_event" Damage,
     TornLastLine "torn_last_line" Damage,
     UncommittedCheckpoint "uncommitted_checkpoint" Note,
     UnjoinedCheckpoint "unjoined_checkpoint" Note,

@@ -9,6 +9,9 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::storage::{Blob, EntryKind, Fault, Location, StorageError};
 
+/// A pickle is read up to this size.
+const MOST_PICKLE_BYTES: u64 = 64 << 20;
+
 type Entries = HashMap<String, EntryKind>;
 
 /// The directory of a run: what it holds, and how its files are read.
@@ -62,10 +65,33 @@ impl<'a> Directory<'a> {
 
     /// Reads a file that only adds to the answers: one that cannot be read counts as empty.
     pub(super) fn read_or_empty(&self, name: &str, diagnostics: &mut Diagnostics) -> Result<Option<Vec<u8>>> {
+        self.read_at_most(name, self.limits.file_bytes, diagnostics)
+    }
+
+    /// The same for a pickle: what Ray writes is small, so less is read of it.
+    pub(super) fn read_pickle_or_empty(
+        &self,
+        name: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Option<Vec<u8>>> {
+        self.read_at_most(name, self.limits.file_bytes.min(MOST_PICKLE_BYTES), diagnostics)
+    }
+
+    /// Reads a pickle in a directory below, if it is there and can be read.
+    pub(super) fn read_pickle_below(&self, below: &str, name: &str) -> Result<Option<Vec<u8>>> {
+        let file = self.location.join(below).join(name);
+        match file.read(self.limits.file_bytes.min(MOST_PICKLE_BYTES), self.cancel) {
+            Err(error) if matches!(error.fault, Fault::Cancelled) => Err(error.into()),
+            Err(_) => Ok(None),
+            Ok((data, _)) => Ok(Some(data)),
+        }
+    }
+
+    fn read_at_most(&self, name: &str, bytes: u64, diagnostics: &mut Diagnostics) -> Result<Option<Vec<u8>>> {
         if !self.has_file(name) {
             return Ok(None);
         }
-        match self.location.join(name).read(self.limits.file_bytes, self.cancel) {
+        match self.location.join(name).read(bytes, self.cancel) {
             Err(error) if matches!(error.fault, Fault::Cancelled) => Err(error.into()),
             Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
             Err(error) => {

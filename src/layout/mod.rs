@@ -4,12 +4,15 @@ mod detect;
 mod diagnostic;
 mod directory;
 mod error_file;
+mod events;
+mod failure_text;
 mod names;
 mod record;
 #[cfg(test)]
 mod tests;
 mod v1;
 mod v1_csv;
+mod v1_old;
 mod v1_rows;
 mod v2;
 
@@ -19,8 +22,9 @@ use crate::storage::{Key, Location, Settings};
 
 pub(crate) use diagnostic::Diagnostics;
 pub use diagnostic::{Diagnostic, Severity};
-pub(crate) use record::{Fact, Found, Record};
-pub use record::{Failure, Layout, Presence, Status};
+pub(crate) use events::join as join_events;
+pub(crate) use record::{Course, Fact, Found, Record, ScoreOrder};
+pub use record::{Attempt, Failure, Layout, Presence, Status};
 
 use detect::{Detected, detect};
 use directory::Directory;

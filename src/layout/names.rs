@@ -7,6 +7,23 @@ pub(crate) fn is_safe(name: &str) -> bool {
     !name.contains('\0') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
+/// A path without empty parts, `.` and `..`, as far as its text tells: no link is followed.
+pub(crate) fn normalised(path: &str) -> String {
+    let is_absolute = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if is_absolute => {}
+            part => parts.push(part),
+        }
+    }
+    format!("{}{}", if is_absolute { "/" } else { "" }, parts.join("/"))
+}
+
 /// What Ray's names of checkpoint directories start with.
 pub(crate) const PREFIX: &str = "checkpoint_";
 
@@ -55,6 +72,21 @@ mod tests {
         }
         for name in ["a", "a/b", "..a", "a..", "...", " ", "C:\\x", "größe"] {
             assert!(is_safe(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn paths_are_normalised_as_text() {
+        for (path, expected) in [
+            ("/a//b/./../c/", "/a/c"),
+            ("/../a", "/a"),
+            ("/", "/"),
+            ("a/../../b/..", ".."),
+            ("../../a", "../../a"),
+            ("s3://bucket/x/../run", "s3:/bucket/run"),
+            ("", ""),
+        ] {
+            assert_eq!(normalised(path), expected, "{path}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a layout tells of a run, whichever layout it is.
 
+use std::sync::Arc;
+
 use super::Diagnostic;
 use crate::value::Value;
 
@@ -83,17 +85,52 @@ impl<T> Fact<T> {
 }
 
 /// What made a run fail.
+// Very many workers may fail in the same way, so they share its texts.
 #[derive(Debug, Clone, Default)]
 pub struct Failure {
-    pub(crate) class: Box<str>,
-    pub(crate) module: Box<str>,
-    pub(crate) message: Box<str>,
-    pub(crate) traceback: Box<str>,
+    pub(crate) class: Arc<str>,
+    pub(crate) module: Arc<str>,
+    pub(crate) message: Arc<str>,
+    pub(crate) traceback: Arc<str>,
     pub(crate) source: &'static str,
     pub(crate) occurrences: u64,
     pub(crate) recovered: bool,
     pub(crate) workers: Vec<Failure>,
     pub(crate) rank: Option<u64>,
+}
+
+/// One try of Ray to carry the run through: a run that fails may be tried again.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub(crate) status: Box<str>,
+    pub(crate) start: Option<i64>,
+    pub(crate) end: Option<i64>,
+    pub(crate) workers: usize,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Which end of a metric a run was told to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScoreOrder {
+    Min,
+    Max,
+}
+
+/// How a run went, and what it was told: no directory tells that, only export events do.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    /// Ray's word in lower case.
+    pub status: Box<str>,
+    pub status_detail: Box<str>,
+    /// Nanoseconds since 1970 UTC, as all times.
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+    /// The metric that checkpoints are kept by.
+    pub metric: Box<str>,
+    pub order: Option<ScoreOrder>,
+    pub keep: Option<u64>,
+    /// Oldest first.
+    pub attempts: Vec<Attempt>,
 }
 
 /// A checkpoint that a run tells of.

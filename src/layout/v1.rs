@@ -8,7 +8,7 @@ use super::diagnostic::Finding;
 use super::directory::Directory;
 use super::v1_csv::{self, CsvRows};
 use super::v1_rows::{self, CHECKPOINT_KEY, JsonRows, Row};
-use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, error_file, names};
+use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, error_file, names, v1_old};
 use crate::error::Result;
 use crate::parse::{self, json};
 use crate::value::{Object, Value};
@@ -25,10 +25,11 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
     };
     let date = last.as_ref().and_then(|row| row.get("date")).and_then(Value::as_str);
     let failure = error_file::read(directory, last.is_some(), date, &mut diagnostics)?;
+    let mut ray_version = Box::default();
     let (checkpoints, latest) = match extent {
         Extent::Latest => (Vec::new(), None),
         Extent::All if named.has_key => named.checkpoints(&mut diagnostics),
-        Extent::All => numbered(directory, &rows, &mut diagnostics)?,
+        Extent::All => v1_old::checkpoints(directory, &rows, &mut ray_version, &mut diagnostics)?,
     };
     let leftovers = match extent {
         Extent::Latest => Vec::new(),
@@ -39,7 +40,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
     };
     Ok(Record {
         layout: Layout::TrainV1,
-        ray_version: Box::default(),
+        ray_version,
         metrics: last.map(Value::Object),
         checkpoints,
         latest,
@@ -52,7 +53,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
 }
 
 /// The file that the rows are in.
-enum Rows<'a> {
+pub(super) enum Rows<'a> {
     Json(Box<JsonRows<'a>>),
     Csv(CsvRows<'a>),
     None,
@@ -63,7 +64,7 @@ impl<'a> Rows<'a> {
         rows.map_or(Rows::None, |rows| Rows::Json(Box::new(rows)))
     }
 
-    fn every(&self, mut each: impl FnMut(Row)) -> Result<()> {
+    pub(super) fn every(&self, mut each: impl FnMut(Row)) -> Result<()> {
         match self {
             Rows::Json(rows) => rows.every(each),
             Rows::Csv(rows) => rows.every(|row| {
@@ -227,55 +228,4 @@ impl<'a> Named<'a> {
         let last = found.len().checked_sub(1);
         (found, last)
     }
-}
-
-/// The checkpoints of a run whose rows name none: Ray up to 2.6 and Tune's class API. Its numbered directories
-/// count, and their rows are found by iteration.
-fn numbered(
-    directory: &Directory,
-    rows: &Rows,
-    diagnostics: &mut Diagnostics,
-) -> Result<(Vec<Found>, Option<usize>)> {
-    let names: Vec<&str> =
-        directory.checkpoints()?.into_iter().filter(|name| names::number(name).is_some()).collect();
-    let joined = by_number(&names, rows)?;
-    if joined.is_some() {
-        let message = "no row names a checkpoint; rows and checkpoints were joined by their numbers";
-        diagnostics.add(Finding::ApproximateJoin, "", message);
-    }
-    let mut joined = joined.unwrap_or_default().into_iter();
-    let mut found = Vec::with_capacity(names.len());
-    for name in names {
-        let (report, metrics) = joined.next().unzip();
-        if report.is_none() {
-            let message = format!("no row tells the metrics of {name}");
-            diagnostics.add(Finding::UnjoinedCheckpoint, name, message);
-        }
-        found.push(Found {
-            name: name.into(),
-            report,
-            presence: Presence::Present,
-            status: Status::Committed,
-            metrics: Some(metrics.unwrap_or_else(|| Value::Object(Object::empty()))),
-        });
-    }
-    let last = found.len().checked_sub(1);
-    Ok((found, last))
-}
-
-/// For each directory the row whose iteration is one more than its number, if every directory has such a row
-/// and each of them says that it was to be saved.
-fn by_number(names: &[&str], rows: &Rows) -> Result<Option<Vec<(u64, Value)>>> {
-    let number = |name: &str| format!("0{}", names::number(name)?).parse::<i64>().ok();
-    let wanted: Option<Vec<i64>> = names.iter().map(|name| number(name)?.checked_add(1)).collect();
-    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(None) };
-    let mut met: HashMap<i64, Option<(u64, Value)>> = wanted.iter().map(|number| (*number, None)).collect();
-    rows.every(|row| {
-        let iteration = row.values.get("training_iteration").and_then(Value::as_i64);
-        if let Some(place) = iteration.and_then(|iteration| met.get_mut(&iteration)) {
-            let is_saved = row.values.get("should_checkpoint").and_then(Value::as_bool) == Some(true);
-            *place = is_saved.then(|| (row.number, Value::Object(row.values)));
-        }
-    })?;
-    Ok(wanted.iter().map(|number| met.get(number).cloned().flatten()).collect())
 }

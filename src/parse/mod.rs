@@ -2,8 +2,11 @@
 
 pub(crate) mod csv;
 pub(crate) mod error_log;
+pub(crate) mod exception;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod pickle;
+pub(crate) mod python;
 
 use std::borrow::Cow;
 

@@ -19,6 +19,10 @@ impl Store for Local {
         "local"
     }
 
+    fn real_path(&self, path: &str) -> Option<String> {
+        fs::canonicalize(path).ok()?.into_os_string().into_string().ok()
+    }
+
     fn list(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError> {
         go_on(cancel, path)?;
         let mut entries = Vec::new();

@@ -53,6 +53,11 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// What Ray calls this kind of store: `type_name` of its file system.
     fn filesystem(&self) -> &'static str;
 
+    /// The path of the same file or directory, without links, if this store knows of links.
+    fn real_path(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// The entries right below a directory, in no particular order.
     fn list(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError>;
 
@@ -130,6 +135,11 @@ impl Location {
         let (parent, name) = self.path.trim_end_matches('/').rsplit_once('/')?;
         let path = if parent.is_empty() { "/" } else { parent };
         (!name.is_empty()).then(|| Location { store: self.store.clone(), path: path.to_owned() })
+    }
+
+    /// The path without links; none if it has none, or the store knows of none.
+    pub(crate) fn real_path(&self) -> Option<String> {
+        self.store.real_path(&self.path)
     }
 
     pub(crate) fn list(&self, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError> {

@@ -10,12 +10,14 @@ pub(crate) enum Key {
     Word(&'static str, &'static [&'static str]),
     /// A whole number, from 1 on.
     Count(&'static str),
+    /// Any text but an empty one.
+    Text(&'static str),
 }
 
 impl Key {
     fn name(self) -> &'static str {
         match self {
-            Key::Word(name, _) | Key::Count(name) => name,
+            Key::Word(name, _) | Key::Count(name) | Key::Text(name) => name,
         }
     }
 }
@@ -41,13 +43,16 @@ impl<'a> Settings<'a> {
                     let range = "a whole number from 1 on";
                     return Err(Error::invalid(format_args!("setting {key} is '{value}', not {range}")));
                 }
-                Key::Word(..) | Key::Count(_) => settings.push((known.name(), value)),
+                Key::Text(_) if value.is_empty() => {
+                    return Err(Error::invalid(format_args!("setting {key} is empty")));
+                }
+                Key::Word(..) | Key::Count(_) | Key::Text(_) => settings.push((known.name(), value)),
             }
         }
         Ok(Settings(settings))
     }
 
-    /// The value of a setting that is a word.
+    /// The value of a setting that is a word or a text.
     pub(crate) fn word(&self, key: &str) -> Option<&'a str> {
         self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| *value)
     }
@@ -72,7 +77,8 @@ fn unknown(key: &str, known: &[Key]) -> Error {
 mod tests {
     use super::*;
 
-    const KNOWN: &[Key] = &[Key::Word("read", &["all", "latest"]), Key::Count("max_depth")];
+    const KNOWN: &[Key] =
+        &[Key::Word("read", &["all", "latest"]), Key::Count("max_depth"), Key::Text("events")];
 
     fn message(key: &str, value: &str) -> String {
         Settings::new(&[(key, value)], KNOWN).unwrap_err().message().to_owned()
@@ -80,18 +86,20 @@ mod tests {
 
     #[test]
     fn the_last_value_counts() {
-        let given = [("read", "latest"), ("max_depth", "3"), ("read", "all")];
+        let given = [("read", "latest"), ("max_depth", "3"), ("read", "all"), ("events", " ")];
         let settings = Settings::new(&given, KNOWN).unwrap();
         assert_eq!(settings.word("read"), Some("all"));
         assert_eq!(settings.count("max_depth"), Some(3));
+        assert_eq!(settings.word("events"), Some(" "));
         assert_eq!(settings.word("max_line_bytes"), None);
     }
 
     #[test]
     fn says_what_is_wrong() {
         assert_eq!(message("raed", "all"), "unknown setting 'raed': did you mean 'read'?");
-        assert_eq!(message("threads", "2"), "unknown setting 'threads': this call takes read, max_depth");
+        assert_eq!(message("threads", "2"), "unknown setting 'threads': this call takes read, max_depth, events");
         assert_eq!(message("read", "last"), "setting read is 'last', not 'all' or 'latest'");
+        assert_eq!(message("events", ""), "setting events is empty");
         for value in ["0", "-1", "3.5", "", "18446744073709551616"] {
             assert!(message("max_depth", value).contains("not a whole number from 1 on"));
         }

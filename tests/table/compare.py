@@ -5,7 +5,8 @@ README.md beside this file says how a program is asked and how it answers; a gol
 answer. Each difference is one line: case, field, expected, got. The last line is `N passed, N failed`.
 
 Cases that cannot pass yet stand in pending.json, by name, with the reason. One that passes all the same is an error, and so
-is a name that is no case. As root, a case that needs another user is asked twice: as root, and as nobody."""
+is a name that is no case. As root, a case about file permissions is asked twice: as root, whom they do not bind, and without
+root's capabilities, as any other user who owns the files."""
 import argparse
 import collections
 import contextlib
@@ -17,10 +18,8 @@ import hashlib
 import json
 import math
 import os
-import pwd
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -46,6 +45,8 @@ SNAPSHOT = "checkpoint_manager_snapshot.json"
 NUMBER_WORDS = {"nan": math.nan, "NaN": math.nan, "null": math.nan, "inf": math.inf, "Infinity": math.inf,
                 "-inf": -math.inf, "-Infinity": -math.inf}
 
+# Root is then bound by the permissions of its own files.
+WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 PROGRAM_SECONDS = 900
 SHOWN_DIFFERENCES = 10
 SHOWN_CHARACTERS = 160
@@ -189,11 +190,11 @@ class Case:
     family: str
     path: str  # what is opened
     expected: dict
-    user: str = ""  # who opens it; empty for whoever runs this
+    powerless: bool = False  # whether it is opened without the capabilities of root
 
     @property
     def title(self):
-        return f"{self.name} (as {self.user})" if self.user else self.name
+        return f"{self.name} (without root's capabilities)" if self.powerless else self.name
 
     @property
     def metrics(self):
@@ -214,15 +215,15 @@ def load_cases(corpus, scratch):
     for name, path in paths.items():
         with open(os.path.join(corpus, name, "golden.json"), encoding="utf-8") as f:
             golden = json.load(f)
-        add = lambda name, path, expected, user="": cases.append(  # noqa: E731
-            Case(name, golden["family"], path, from_golden(expected), user))
+        family, expected = golden["family"], from_golden(golden["expected"])
         if "needs_non_root" in golden["tags"] and os.geteuid() == 0:
-            add(name, path, golden["expected_as_root"])
-            add(name, path, golden["expected"], "nobody")
+            cases.append(Case(name, family, path, from_golden(golden["expected_as_root"])))
+            cases.append(Case(name, family, path, expected, powerless=True))
         else:
-            add(name, path, golden["expected"])
+            cases.append(Case(name, family, path, expected))
         for trial in golden.get("trials", []):
-            add(f"{name}/{trial['dir']}", os.path.join(path, trial["dir"]), trial["expected"])
+            where = os.path.join(path, trial["dir"])
+            cases.append(Case(f"{name}/{trial['dir']}", family, where, from_golden(trial["expected"])))
     return cases
 
 
@@ -236,32 +237,29 @@ def size_of(path):
 
 def ask(program, cases):
     """The line that the program prints for each case, and what was wrong with the way it ended."""
-    lines, faults = [], []
-    with contextlib.ExitStack() as stack:
-        places = {user: stack.enter_context(as_user(program, user)) for user in {case.user for case in cases}}
-        # Cases of one user stand together, so that few processes do.
-        for user in places:
-            mine = [case for case in cases if case.user == user]
-            while mine:
-                answered, fault = run(places[user], mine)
-                lines += zip(mine, answered)
-                mine = mine[len(answered):]
-                if fault and mine:
-                    lines.append((mine.pop(0), fault))
-                elif fault:
-                    faults.append(fault)
-    found = {case.title: line for case, line in lines}
-    return [found[case.title] for case in cases], faults
+    lines, faults = {}, []
+    # Cases that are asked in one way stand together, so that few processes do.
+    for powerless in (False, True):
+        waiting = [case for case in cases if case.powerless == powerless]
+        while waiting:
+            answered, fault = run([*WITHOUT_CAPABILITIES, *program] if powerless else program, waiting)
+            lines.update(zip((case.title for case in waiting), answered))
+            waiting = waiting[len(answered):]
+            if fault and waiting:
+                lines[waiting.pop(0).title] = fault
+            elif fault:
+                faults.append(fault)
+    return [lines[case.title] for case in cases], faults
 
 
-def run(how, cases):
+def run(command, cases):
     """Asks one process. Returns the lines that it printed, and how it failed, if it did."""
     fields = []
     for case in cases:
         fields += [os.fsencode(case.path), str(len(case.metrics)).encode(), *(name.encode() for name in case.metrics)]
     try:
-        done = subprocess.run(input=b"".join(field + b"\0" for field in fields), stdout=subprocess.PIPE,
-                              timeout=PROGRAM_SECONDS, check=False, **how)
+        done = subprocess.run(command, input=b"".join(field + b"\0" for field in fields), stdout=subprocess.PIPE,
+                              timeout=PROGRAM_SECONDS, check=False)
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:
         output, status = late.stdout or b"", f"none after {PROGRAM_SECONDS} s"
@@ -272,25 +270,6 @@ def run(how, cases):
     if status != 0 or len(lines) < len(cases):
         return lines, f"the program ended, exit status {status}"
     return lines, ""
-
-
-@contextlib.contextmanager
-def as_user(program, user):
-    """How to start `program`: as another user from a copy that this user can reach, with the library that it loads."""
-    if not user:
-        yield {"args": program}
-        return
-    # A program that is linked with nothing makes ldd fail.
-    linked = subprocess.run(["ldd", program[-1]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
-    with tempfile.TemporaryDirectory() as place:
-        os.chmod(place, 0o755)
-        for path in [program[-1], *re.findall(r"libresult\S* => (/\S+)", linked)]:
-            shutil.copy(path, place)
-        found = {"libresult.so.0"} & set(os.listdir(place))
-        assert found or "libresult" not in linked, f"a library is not found: {linked}"
-        who = pwd.getpwnam(user)
-        yield {"args": [*program[:-1], os.path.join(place, os.path.basename(program[-1]))], "user": who.pw_uid,
-               "group": who.pw_gid, "extra_groups": [], "env": {**os.environ, "LD_LIBRARY_PATH": place}, "cwd": place}
 
 
 # ---- What must be answered ------------------------------------------------------------------------------------------
@@ -750,8 +729,6 @@ def main():
         scratch = options.scratch or stack.enter_context(tempfile.TemporaryDirectory())
         scratch = os.path.realpath(scratch)
         os.makedirs(scratch, exist_ok=True)
-        # Whoever else is to open the runs must reach them.
-        os.chmod(scratch, 0o755)
         passed, failed = compare(options, scratch)
     print(f"{options.language + ': ' if options.language else ''}{passed} passed, {failed} failed")
     return 1 if failed else 0
