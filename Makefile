@@ -80,6 +80,15 @@ install-files:
 	  -e "s|@INCLUDEDIR@|$$(realpath -m --relative-to=$(LIBDIR)/pkgconfig $(INCLUDEDIR))|" \
 	  packaging/libresult.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libresult.pc
 
+# Ray is large, so the bench takes a Python that has it; without RAY_PYTHON it makes one below build/.
+RAY_PYTHON ?= build/bench-venv/bin/python
+
+.PHONY: bench
+bench: ## Measures opening beside the floor and beside Ray, which it installs below build/
+	$(CARGO) build --release --locked --manifest-path benches/Cargo.toml
+	@[ -x $(RAY_PYTHON) ] || { $(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q "ray[train]==2.60.0" pandas; }
+	$(PYTHON) benches/open.py --ray-python $(RAY_PYTHON)
+
 .PHONY: clean
 clean: ## Removes everything that was built
 	rm -rf target build
@@ -233,7 +242,7 @@ test-sanitizers: build $(SANITIZED) build/plain/behaviour build/plain/answers ##
 	$(took)
 
 test-readme: build ## Follows README.md word by word
-	$(PYTHON) tests/readme.py README.md --have libresult=. --have prefix=$(STAGE)
+	$(PYTHON) tests/readme.py README.md --have libresult=.
 	$(took)
 
 test-demo: ## Runs the demo, and what it says to run

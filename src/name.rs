@@ -10,7 +10,10 @@ impl Name {
     /// `text` up to its first NUL, if it has one: C would not see more.
     pub(crate) fn new(text: &str) -> Self {
         let text = text.split('\0').next().unwrap_or_default();
-        Name(format!("{text}\0").into_boxed_str())
+        let mut owned = String::with_capacity(text.len() + 1);
+        owned.push_str(text);
+        owned.push('\0');
+        Name(owned.into_boxed_str())
     }
 }
 

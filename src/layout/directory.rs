@@ -124,12 +124,12 @@ impl<'a> Directory<'a> {
         listed.as_ref().map_or(Presence::Unknown, |entries| there(entries.get(last)))
     }
 
-    /// The directories whose name starts as a checkpoint's, by number, then by name.
-    pub(super) fn checkpoints(&self) -> Result<Vec<&str>> {
-        let is_one = |&(name, kind): &(&str, EntryKind)| {
-            kind == EntryKind::Directory && name.starts_with(names::PREFIX)
-        };
-        let mut found: Vec<&str> = self.entries().filter(is_one).map(|(name, _)| name).collect();
+    /// The directories whose name starts as a checkpoint's and is `wanted`, by number, then by name.
+    pub(super) fn checkpoints(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<&str>> {
+        let is_one =
+            |(name, kind): &(&str, EntryKind)| *kind == EntryKind::Directory && name.starts_with(names::PREFIX);
+        let mut found: Vec<&str> =
+            self.entries().filter(is_one).map(|(name, _)| name).filter(|name| wanted(name)).collect();
         self.check_count(found.len())?;
         found.sort_unstable_by(|a, b| names::by_number(a, b));
         Ok(found)
@@ -153,7 +153,7 @@ impl<'a> Directory<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Found>> {
         let mut leftovers = Vec::new();
-        for name in self.checkpoints()?.into_iter().filter(|name| !is_reported(name)) {
+        for name in self.checkpoints(|name| !is_reported(name))? {
             let message = format!("no report names {name}: an upload that never ended, or a leftover");
             diagnostics.add(Finding::UncommittedCheckpoint, name, message);
             leftovers.push(Found {

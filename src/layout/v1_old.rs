@@ -24,8 +24,7 @@ pub(super) fn checkpoints(
     ray_version: &mut Box<str>,
     diagnostics: &mut Diagnostics,
 ) -> Result<(Vec<Found>, Option<usize>)> {
-    let names: Vec<&str> =
-        directory.checkpoints()?.into_iter().filter(|name| names::number(name).is_some()).collect();
+    let names = directory.checkpoints(|name| names::number(name).is_some())?;
     let mut iterations = Vec::with_capacity(names.len());
     for name in &names {
         let metadata = metadata(directory, name)?;

@@ -21,5 +21,6 @@ fn main() -> io::Result<()> {
         lines += memchr::memchr_iter(b'\n', &block[..read]).count();
     }
     println!("{lines} lines, {entries} entries");
+    libresult_benches::print_peak();
     Ok(())
 }

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     match Run::open(&path, &[], None).and_then(|run| run.best_checkpoint("loss", Mode::Min, &[])) {
         Ok(best) => {
             println!("{}", best.name());
+            libresult_benches::print_peak();
             ExitCode::SUCCESS
         }
         Err(error) => {
