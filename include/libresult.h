@@ -94,7 +94,7 @@ typedef enum LIBRESULT_OPEN {
 typedef enum LIBRESULT_OPEN {
   /// Ordinary, but good to know, such as a checkpoint that retention deleted.
   LIBRESULT_SEVERITY_NOTE = 1,
-  /// Something is broken or lost.
+  /// Something is broken or lost; setting `strict` makes it an error.
   LIBRESULT_SEVERITY_DAMAGE = 2,
 } libresult_severity;
 
@@ -157,6 +157,9 @@ typedef enum LIBRESULT_OPEN {
   LIBRESULT_CODE_UNSUPPORTED = 8,
 } libresult_code;
 
+/// One try of Ray to carry the run through: a run that fails may be tried again.
+typedef struct libresult_attempt libresult_attempt;
+
 /// A switch that stops the calls it is given to. Once on, it stays on.
 typedef struct libresult_cancel libresult_cancel;
 
@@ -212,9 +215,10 @@ extern "C" {
 /// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
 ///
 /// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
-/// or `latest`), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`; it may be NULL
-/// if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
-/// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, and nothing else;
+/// or `latest`), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`, `events` (a
+/// directory of Ray's export events), `events_path` (where the run lay when it was written); it may be
+/// NULL if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
+/// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, or nothing where `events` says;
 /// `LIBRESULT_CODE_CORRUPT` that a file without which there is no answer does not parse, or that it
 /// exceeds a limit; `LIBRESULT_CODE_PERMISSION` that it may not be read.
 LIBRESULT_MUST_USE
@@ -236,7 +240,7 @@ libresult_str libresult_run_filesystem(const libresult_run *run);
 /// How it is laid out.
 libresult_layout libresult_run_layout(const libresult_run *run);
 
-/// The version of Ray that wrote it; empty if the directory does not tell.
+/// The version of Ray that wrote it; empty if nothing tells.
 libresult_str libresult_run_ray_version(const libresult_run *run);
 
 /// The last report: an object, nested as reported; NULL if there was none.
@@ -302,7 +306,8 @@ const libresult_value *libresult_run_config(const libresult_run *run);
 /// Whether the run had a configuration.
 libresult_presence libresult_run_config_presence(const libresult_run *run);
 
-/// The file that it came from, relative to the run; empty if there is none.
+/// The file that it came from, relative to the run, or `events` for Ray's export events; empty if
+/// there is none.
 libresult_str libresult_run_config_source(const libresult_run *run);
 
 /// What the training function returned; NULL unless it is present.
@@ -313,6 +318,37 @@ libresult_presence libresult_run_return_value_presence(const libresult_run *run)
 
 /// The file that it came from, relative to the run; empty if there is none.
 libresult_str libresult_run_return_value_source(const libresult_run *run);
+
+/// How far the run is, in Ray's word in lower case, such as `running`, `finished`, `errored`,
+/// `aborted`; empty if nothing tells. Ray's export events tell: setting `events` of
+/// `libresult_run_open`.
+libresult_str libresult_run_status(const libresult_run *run);
+
+/// What Ray said about the status; empty if it said nothing.
+libresult_str libresult_run_status_detail(const libresult_run *run);
+
+/// When the run started, in nanoseconds since 1970 UTC. Returns false, and leaves `*out` alone, if
+/// nothing tells.
+bool libresult_run_start_time(const libresult_run *run, int64_t *out);
+
+/// When the run ended; as `libresult_run_start_time`.
+bool libresult_run_end_time(const libresult_run *run, int64_t *out);
+
+/// The metric that the run was told to keep checkpoints by; empty if none or nothing tells.
+libresult_str libresult_run_configured_metric(const libresult_run *run);
+
+/// Which end of it is best. Returns false, and leaves `*out` alone, if there is none.
+bool libresult_run_configured_mode(const libresult_run *run, libresult_mode *out);
+
+/// How many checkpoints the run was told to keep. Returns false, and leaves `*out` alone, if all or
+/// nothing tells.
+bool libresult_run_configured_keep(const libresult_run *run, uint64_t *out);
+
+/// How many attempts Ray's export events tell of.
+size_t libresult_run_attempt_count(const libresult_run *run);
+
+/// Attempt `index`, oldest first; NULL past the end.
+const libresult_attempt *libresult_run_attempt_at(const libresult_run *run, size_t index);
 
 /// How many things in the directory were damaged, skipped or guessed.
 size_t libresult_run_diagnostic_count(const libresult_run *run);
@@ -348,6 +384,21 @@ const libresult_checkpoint *libresult_ranking_skipped_at(const libresult_ranking
 /// Frees `ranking`.
 void libresult_ranking_free(libresult_ranking *ranking);
 
+/// How far the attempt is; as `libresult_run_status`.
+libresult_str libresult_attempt_status(const libresult_attempt *attempt);
+
+/// What made the attempt fail; NULL if it did not, or nothing tells.
+const libresult_failure *libresult_attempt_failure(const libresult_attempt *attempt);
+
+/// When the attempt started; as `libresult_run_start_time`.
+bool libresult_attempt_start_time(const libresult_attempt *attempt, int64_t *out);
+
+/// When the attempt ended; as `libresult_run_start_time`.
+bool libresult_attempt_end_time(const libresult_attempt *attempt, int64_t *out);
+
+/// How many workers the attempt had.
+size_t libresult_attempt_worker_count(const libresult_attempt *attempt);
+
 /// The class of the exception, such as `ValueError`; empty if the run left no name.
 libresult_str libresult_failure_type(const libresult_failure *failure);
 
@@ -360,7 +411,7 @@ libresult_str libresult_failure_message(const libresult_failure *failure);
 /// The Python traceback; empty if the run left none.
 libresult_str libresult_failure_traceback(const libresult_failure *failure);
 
-/// The file that told, relative to the run, such as `error.pkl`.
+/// The file that told, relative to the run, such as `error.pkl`; `events` for Ray's export events.
 libresult_str libresult_failure_source(const libresult_failure *failure);
 
 /// How many times the run failed, restarts included.

@@ -34,6 +34,6 @@ mod error;
 pub use cancel::Cancel;
 pub use checkpoint::Checkpoint;
 pub use error::{Code, Error, Result};
-pub use layout::{Diagnostic, Failure, Layout, Presence, Severity, Status};
+pub use layout::{Attempt, Diagnostic, Failure, Layout, Presence, Severity, Status};
 pub use run::{Mode, Ranking, Run, Skipped};
 pub use value::{Array, Kind, Object, Value};

@@ -775,6 +775,39 @@ class Failure {
   const libresult_failure *failure_;
 };
 
+/// One try of Ray to carry the run through: a run that fails may be tried again. Borrowed from the
+/// run.
+class Attempt {
+ public:
+  /// An attempt of the C API.
+  explicit Attempt(const libresult_attempt *attempt) noexcept : attempt_(attempt) {}
+
+  /// How far the attempt is; as `Run::status`.
+  std::string_view status() const noexcept {
+    return detail::view(libresult_attempt_status(attempt_));
+  }
+  /// What made the attempt fail; nothing if it did not, or nothing tells.
+  std::optional<Failure> failure() const noexcept {
+    return detail::there<Failure>(libresult_attempt_failure(attempt_));
+  }
+  /// When the attempt started; as `Run::start_time`.
+  std::optional<std::int64_t> start_time() const noexcept {
+    return detail::ask(libresult_attempt_start_time, attempt_);
+  }
+  /// When the attempt ended; as `Run::start_time`.
+  std::optional<std::int64_t> end_time() const noexcept {
+    return detail::ask(libresult_attempt_end_time, attempt_);
+  }
+  /// How many workers the attempt had.
+  std::size_t worker_count() const noexcept { return libresult_attempt_worker_count(attempt_); }
+
+  /// For the C API.
+  const libresult_attempt *get() const noexcept { return attempt_; }
+
+ private:
+  const libresult_attempt *attempt_;
+};
+
 /// Something in the directory that was damaged, skipped or guessed. Borrowed from the run.
 class Diagnostic {
  public:
@@ -816,13 +849,16 @@ class Run {
   /// Checkpoint directories that no report names.
   using Leftovers = Range<libresult_run, CheckpointRef, libresult_run_leftover_count,
                           libresult_run_leftover_at>;
+  /// The attempts that Ray's export events tell of.
+  using Attempts =
+      Range<libresult_run, Attempt, libresult_run_attempt_count, libresult_run_attempt_at>;
   /// What was damaged, skipped or guessed.
   using Diagnostics = Range<libresult_run, Diagnostic, libresult_run_diagnostic_count,
                             libresult_run_diagnostic_at>;
 
   /// Opens the run at `uri`: a local path, or `file://`, `s3://`, `gs://`, `abfs://`, `http://`.
   ///
-  /// Throws `Code::not_found` if there is no run at `uri`.
+  /// Throws `Code::not_found` if there is no run at `uri`, or nothing where setting `events` says.
   static Run open(CString uri, Settings settings = {}, const Cancel *cancel = nullptr) {
     return Run(detail::produce<libresult_run>([&](libresult_run **out) {
       return libresult_run_open(uri.get(), settings.data(), settings.size(), detail::get(cancel),
@@ -846,7 +882,7 @@ class Run {
   void filesystem() const && = delete;
   /// How it is laid out.
   Layout layout() const noexcept { return static_cast<Layout>(libresult_run_layout(run_.get())); }
-  /// The version of Ray that wrote it; empty if the directory does not tell.
+  /// The version of Ray that wrote it; empty if nothing tells.
   std::string_view ray_version() const & noexcept {
     return detail::view(libresult_run_ray_version(get()));
   }
@@ -920,7 +956,8 @@ class Run {
   Presence config_presence() const noexcept {
     return static_cast<Presence>(libresult_run_config_presence(run_.get()));
   }
-  /// The file that it came from, relative to the run; empty if there is none.
+  /// The file that it came from, relative to the run, or `events` for Ray's export events; empty if
+  /// there is none.
   std::string_view config_source() const & noexcept {
     return detail::view(libresult_run_config_source(get()));
   }
@@ -938,6 +975,41 @@ class Run {
     return detail::view(libresult_run_return_value_source(get()));
   }
   void return_value_source() const && = delete;
+
+  /// How far the run is, in Ray's word in lower case, such as `running`, `finished`, `errored`,
+  /// `aborted`; empty if nothing tells. Ray's export events tell: setting `events` of `open`.
+  std::string_view status() const & noexcept { return detail::view(libresult_run_status(get())); }
+  void status() const && = delete;
+  /// What Ray said about the status; empty if it said nothing.
+  std::string_view status_detail() const & noexcept {
+    return detail::view(libresult_run_status_detail(get()));
+  }
+  void status_detail() const && = delete;
+  /// When the run started, in nanoseconds since 1970 UTC, if anything tells.
+  std::optional<std::int64_t> start_time() const noexcept {
+    return detail::ask(libresult_run_start_time, run_.get());
+  }
+  /// When the run ended; as `start_time`.
+  std::optional<std::int64_t> end_time() const noexcept {
+    return detail::ask(libresult_run_end_time, run_.get());
+  }
+  /// The metric that the run was told to keep checkpoints by; empty if none or nothing tells.
+  std::string_view configured_metric() const & noexcept {
+    return detail::view(libresult_run_configured_metric(get()));
+  }
+  void configured_metric() const && = delete;
+  /// Which end of it is best, if there is one.
+  std::optional<Mode> configured_mode() const noexcept {
+    const auto mode = detail::ask(libresult_run_configured_mode, run_.get());
+    return mode ? std::optional(static_cast<Mode>(*mode)) : std::nullopt;
+  }
+  /// How many checkpoints the run was told to keep; nothing if all or nothing tells.
+  std::optional<std::uint64_t> configured_keep() const noexcept {
+    return detail::ask(libresult_run_configured_keep, run_.get());
+  }
+  /// The attempts that Ray's export events tell of, oldest first.
+  Attempts attempts() const & noexcept { return Attempts(get()); }
+  void attempts() const && = delete;
 
   /// What in the directory was damaged, skipped or guessed.
   Diagnostics diagnostics() const & noexcept { return Diagnostics(get()); }

@@ -135,6 +135,30 @@ func ExampleRun_Failure() {
 	// unknown
 }
 
+// Tells what Ray's export events know of a run of Train V2, whose directory records no failure. The
+// run was moved since: its events name the place where it lay.
+func ExampleRun_Attempts() {
+	run, err := libresult.Open(context.Background(), "../../tests/corpus/r260v2-ev_fail_again/run",
+		libresult.Setting{Key: "events", Value: "../../tests/corpus/r260v2-ev_fail_again/events"},
+		libresult.Setting{Key: "events_path", Value: "${STORAGE}/r260v2-ev_fail_again"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status(), "after", run.EndTime().Sub(run.StartTime()).Round(time.Second))
+	for _, attempt := range run.Attempts() {
+		fmt.Println("-", attempt.Status)
+		for _, worker := range attempt.Failure.Workers {
+			fmt.Printf("  worker %d: %s: %s\n", *worker.Rank, worker.Type, worker.Message)
+		}
+	}
+	// Output:
+	// errored after 16s
+	// - errored
+	//   worker 0: BoomError: boom at step 3
+	// - errored
+	//   worker 0: BoomError: boom at step 3
+}
+
 // Marks a checkpoint, and keeps what others wrote into its metadata.
 func ExampleCheckpoint_UpdateMetadata() {
 	dir, err := os.MkdirTemp("", "checkpoint_")

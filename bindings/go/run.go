@@ -7,6 +7,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"time"
 )
 
 // Run is the output directory of a training run, as it was when it was opened. It never changes:
@@ -18,8 +19,9 @@ type Run struct {
 // Open opens the run at uri: a local path, or "file://", "s3://", "gs://", "abfs://", "http://".
 //
 // It reads what it needs once, and finds out the layout by itself. The error is [ErrNotFound] if
-// there is no run at uri, and then only; the message tells what is there instead. A damaged run
-// opens as long as anything in it can be read; [Run.Diagnostics] tells what could not.
+// there is no run at uri, or nothing where setting "events" says, and then only; the message tells
+// what is there instead. A damaged run opens as long as anything in it can be read;
+// [Run.Diagnostics] tells what could not.
 func Open(ctx context.Context, uri string, settings ...Setting) (*Run, error) {
 	cURI, err := cString("uri", uri)
 	if err != nil {
@@ -68,7 +70,7 @@ func (r *Run) Layout() Layout {
 	return Layout(C.libresult_run_layout(r.c))
 }
 
-// RayVersion returns the version of Ray that wrote the run; empty if the directory does not tell.
+// RayVersion returns the version of Ray that wrote the run; empty if nothing tells.
 func (r *Run) RayVersion() string {
 	defer runtime.KeepAlive(r)
 	return goString(C.libresult_run_ray_version(r.c))
@@ -142,8 +144,8 @@ func (r *Run) ConfigPresence() Presence {
 	return Presence(C.libresult_run_config_presence(r.c))
 }
 
-// ConfigSource returns the file that the configuration came from, relative to the run; empty if
-// there is none.
+// ConfigSource returns the file that the configuration came from, relative to the run, or "events"
+// for Ray's export events; empty if there is none.
 func (r *Run) ConfigSource() string {
 	defer runtime.KeepAlive(r)
 	return goString(C.libresult_run_config_source(r.c))
@@ -172,6 +174,60 @@ func (r *Run) ReturnValueSource() string {
 func (r *Run) ReturnValue() any {
 	defer runtime.KeepAlive(r)
 	return copyValue(C.libresult_run_return_value(r.c))
+}
+
+// Status returns how far the run is, in Ray's word in lower case, such as "running", "finished",
+// "errored" or "aborted"; empty if nothing tells. Ray's export events tell: setting "events" of
+// [Open].
+func (r *Run) Status() string {
+	defer runtime.KeepAlive(r)
+	return goString(C.libresult_run_status(r.c))
+}
+
+// StatusDetail returns what Ray said about the status; empty if it said nothing.
+func (r *Run) StatusDetail() string {
+	defer runtime.KeepAlive(r)
+	return goString(C.libresult_run_status_detail(r.c))
+}
+
+// StartTime returns when the run started; the zero Time if nothing tells.
+func (r *Run) StartTime() time.Time {
+	defer runtime.KeepAlive(r)
+	var ns C.int64_t
+	known := C.libresult_run_start_time(r.c, &ns)
+	return goTime(ns, known)
+}
+
+// EndTime returns when the run ended; the zero Time if nothing tells.
+func (r *Run) EndTime() time.Time {
+	defer runtime.KeepAlive(r)
+	var ns C.int64_t
+	known := C.libresult_run_end_time(r.c, &ns)
+	return goTime(ns, known)
+}
+
+// ConfiguredMetric returns the metric that the run was told to keep checkpoints by; empty if none or
+// nothing tells.
+func (r *Run) ConfiguredMetric() string {
+	defer runtime.KeepAlive(r)
+	return goString(C.libresult_run_configured_metric(r.c))
+}
+
+// ConfiguredMode returns which end of that metric is best, and whether there is one.
+func (r *Run) ConfiguredMode() (Mode, bool) {
+	defer runtime.KeepAlive(r)
+	var mode C.libresult_mode
+	known := C.libresult_run_configured_mode(r.c, &mode)
+	return Mode(mode), bool(known)
+}
+
+// ConfiguredKeep returns how many checkpoints the run was told to keep, and whether it was told so: if
+// not, it keeps all, or nothing tells.
+func (r *Run) ConfiguredKeep() (uint64, bool) {
+	defer runtime.KeepAlive(r)
+	var keep C.uint64_t
+	known := C.libresult_run_configured_keep(r.c, &keep)
+	return uint64(keep), bool(known)
 }
 
 // String returns everything that is known about the run as one JSON object. NaN and the infinities

@@ -27,7 +27,7 @@ pub extern "C" fn libresult_failure_traceback(failure: Option<&Failure>) -> Str 
     Str::new(failure.map(Failure::traceback))
 }
 
-/// The file that told, relative to the run, such as `error.pkl`.
+/// The file that told, relative to the run, such as `error.pkl`; `events` for Ray's export events.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_failure_source(failure: Option<&Failure>) -> Str {
     Str::new(failure.map(Failure::source))

@@ -4,6 +4,7 @@
 mod boundary;
 mod run;
 mod ranking;
+mod attempt;
 mod failure;
 mod diagnostic;
 mod checkpoint;

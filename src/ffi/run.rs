@@ -3,12 +3,12 @@
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 
-use super::boundary::{self, Member, Setting, Str, member, object, produce, text, text_or_none};
+use super::boundary::{self, Member, Setting, Str, member, object, produce, put, text, text_or_none};
 use super::text::Text;
 use crate::cancel::Cancel;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
-use crate::layout::{Diagnostic, Failure, Layout, Presence};
+use crate::layout::{Attempt, Diagnostic, Failure, Layout, Presence};
 use crate::run::{Mode, Ranking, Run};
 use crate::value::Value;
 
@@ -23,9 +23,10 @@ impl Member for Mode {
 /// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
 ///
 /// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
-/// or `latest`), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`; it may be NULL
-/// if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
-/// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, and nothing else;
+/// or `latest`), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`, `events` (a
+/// directory of Ray's export events), `events_path` (where the run lay when it was written); it may be
+/// NULL if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
+/// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, or nothing where `events` says;
 /// `LIBRESULT_CODE_CORRUPT` that a file without which there is no answer does not parse, or that it
 /// exceeds a limit; `LIBRESULT_CODE_PERMISSION` that it may not be read.
 #[must_use]
@@ -67,7 +68,7 @@ pub extern "C" fn libresult_run_layout(run: Option<&Run>) -> Layout {
     run.map_or(Layout::Unknown, Run::layout)
 }
 
-/// The version of Ray that wrote it; empty if the directory does not tell.
+/// The version of Ray that wrote it; empty if nothing tells.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_ray_version(run: Option<&Run>) -> Str {
     Str::new(run.map(Run::ray_version))
@@ -188,7 +189,8 @@ pub extern "C" fn libresult_run_config_presence(run: Option<&Run>) -> Presence {
     run.map_or(Presence::Unknown, Run::config_presence)
 }
 
-/// The file that it came from, relative to the run; empty if there is none.
+/// The file that it came from, relative to the run, or `events` for Ray's export events; empty if
+/// there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_config_source(run: Option<&Run>) -> Str {
     Str::new(run.map(Run::config_source))
@@ -210,6 +212,64 @@ pub extern "C" fn libresult_run_return_value_presence(run: Option<&Run>) -> Pres
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_return_value_source(run: Option<&Run>) -> Str {
     Str::new(run.map(Run::return_value_source))
+}
+
+/// How far the run is, in Ray's word in lower case, such as `running`, `finished`, `errored`,
+/// `aborted`; empty if nothing tells. Ray's export events tell: setting `events` of
+/// `libresult_run_open`.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_status(run: Option<&Run>) -> Str {
+    Str::new(run.map(Run::status))
+}
+
+/// What Ray said about the status; empty if it said nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_status_detail(run: Option<&Run>) -> Str {
+    Str::new(run.map(Run::status_detail))
+}
+
+/// When the run started, in nanoseconds since 1970 UTC. Returns false, and leaves `*out` alone, if
+/// nothing tells.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_start_time(run: Option<&Run>, out: *mut i64) -> bool {
+    put(out, run.and_then(Run::start_time))
+}
+
+/// When the run ended; as `libresult_run_start_time`.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_end_time(run: Option<&Run>, out: *mut i64) -> bool {
+    put(out, run.and_then(Run::end_time))
+}
+
+/// The metric that the run was told to keep checkpoints by; empty if none or nothing tells.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_configured_metric(run: Option<&Run>) -> Str {
+    Str::new(run.map(Run::configured_metric))
+}
+
+/// Which end of it is best. Returns false, and leaves `*out` alone, if there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_configured_mode(run: Option<&Run>, out: *mut Mode) -> bool {
+    put(out, run.and_then(Run::configured_mode))
+}
+
+/// How many checkpoints the run was told to keep. Returns false, and leaves `*out` alone, if all or
+/// nothing tells.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_configured_keep(run: Option<&Run>, out: *mut u64) -> bool {
+    put(out, run.and_then(Run::configured_keep))
+}
+
+/// How many attempts Ray's export events tell of.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_attempt_count(run: Option<&Run>) -> usize {
+    run.map_or(0, |run| run.attempts().len())
+}
+
+/// Attempt `index`, oldest first; NULL past the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_attempt_at(run: Option<&Run>, index: usize) -> Option<&Attempt> {
+    run?.attempts().get(index)
 }
 
 /// How many things in the directory were damaged, skipped or guessed.

@@ -1,5 +1,7 @@
 //! What was damaged, skipped or guessed.
 
+use crate::error::Error;
+
 /// How bad a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
@@ -7,7 +9,7 @@
 pub enum Severity {
     /// Ordinary, but good to know, such as a checkpoint that retention deleted.
     Note = 1,
-    /// Something is broken or lost.
+    /// Something is broken or lost; setting `strict` makes it an error.
     Damage = 2,
 }
 
@@ -17,10 +19,39 @@ pub struct Diagnostic {
     finding: Finding,
     message: String,
     file: String,
-    line: u64,
+    place: Place,
+}
+
+/// Where in a file something was found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    /// From 1; 0 if it is not known, or about the file as a whole.
+    pub line: u64,
+    /// From the start of the file.
+    pub byte: Option<u64>,
 }
 
 impl Diagnostic {
+    /// The error that this is for whoever wants no damage at all. `run` is the path of the run.
+    pub(crate) fn as_error(&self, run: &str) -> Error {
+        let mut place = match self.file.as_str() {
+            "" => run.to_owned(),
+            elsewhere if elsewhere.starts_with('/') => elsewhere.to_owned(),
+            below => format!("{run}/{below}"),
+        };
+        if self.place.line > 0 {
+            place += &format!(", line {}", self.place.line);
+        }
+        if let Some(byte) = self.place.byte {
+            place += &format!(", byte {byte}");
+        }
+        Error::corrupt(format_args!(
+            "{place}: {} ({}, and setting strict is true)",
+            self.message,
+            self.code()
+        ))
+    }
+
     /// Whether it is damage, or a note about what is ordinary.
     pub fn severity(&self) -> Severity {
         self.finding.severity()
@@ -43,7 +74,7 @@ impl Diagnostic {
 
     /// The line in the file, from 1; 0 if it is about the file as a whole.
     pub fn line(&self) -> u64 {
-        self.line
+        self.place.line
     }
 }
 
@@ -121,15 +152,20 @@ impl Diagnostics {
 
     /// Notes something about a line, counted from 1.
     pub(crate) fn add_line(&mut self, finding: Finding, file: &str, line: u64, message: impl Into<String>) {
-        let place = self.counts.iter().position(|(known, _)| *known == finding);
-        let place = place.unwrap_or_else(|| {
+        self.add_at(finding, file, Place { line, byte: None }, message);
+    }
+
+    /// Notes something about a place in a file.
+    pub(crate) fn add_at(&mut self, finding: Finding, file: &str, place: Place, message: impl Into<String>) {
+        let known = self.counts.iter().position(|(known, _)| *known == finding);
+        let known = known.unwrap_or_else(|| {
             self.counts.push((finding, 0));
             self.counts.len() - 1
         });
-        self.counts[place].1 += 1;
-        if self.counts[place].1 <= Self::KEPT_OF_A_KIND {
+        self.counts[known].1 += 1;
+        if self.counts[known].1 <= Self::KEPT_OF_A_KIND {
             let (message, file) = (message.into(), file.to_owned());
-            self.kept.push(Diagnostic { finding, message, file, line });
+            self.kept.push(Diagnostic { finding, message, file, place });
         }
     }
 
@@ -137,7 +173,7 @@ impl Diagnostics {
         for (finding, count) in self.counts {
             if let Some(more @ 1..) = count.checked_sub(Self::KEPT_OF_A_KIND) {
                 let message = format!("{more} more of this kind");
-                self.kept.push(Diagnostic { finding, message, file: String::new(), line: 0 });
+                self.kept.push(Diagnostic { finding, message, file: String::new(), place: Place::default() });
             }
         }
         self.kept

@@ -7,7 +7,7 @@ use super::diagnostic::Finding;
 use super::{Diagnostics, Found, Limits, Presence, Status, names};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::storage::{Blob, EntryKind, Fault, Location, StorageError};
+use crate::storage::{Blob, EntryKind, Fault, Location, StorageError, WholeFile};
 
 /// A pickle is read up to this size.
 const MOST_PICKLE_BYTES: u64 = 64 << 20;
@@ -56,11 +56,11 @@ impl<'a> Directory<'a> {
     }
 
     /// Reads a whole file without which there is no answer.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+    pub(super) fn read(&self, name: &str) -> Result<Option<WholeFile>> {
         if !self.has_file(name) {
             return Ok(None);
         }
-        found(self.location.join(name).read(self.limits.file_bytes, self.cancel).map(|(data, _)| data))
+        found(self.location.join(name).read_whole(self.limits.file_bytes, self.cancel))
     }
 
     /// Reads a file that only adds to the answers: one that cannot be read counts as empty.
@@ -126,8 +126,9 @@ impl<'a> Directory<'a> {
 
     /// The directories whose name starts as a checkpoint's and is `wanted`, by number, then by name.
     pub(super) fn checkpoints(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<&str>> {
-        let is_one =
-            |(name, kind): &(&str, EntryKind)| *kind == EntryKind::Directory && name.starts_with(names::PREFIX);
+        let is_one = |(name, kind): &(&str, EntryKind)| {
+            *kind == EntryKind::Directory && name.starts_with(names::PREFIX)
+        };
         let mut found: Vec<&str> =
             self.entries().filter(is_one).map(|(name, _)| name).filter(|name| wanted(name)).collect();
         self.check_count(found.len())?;

@@ -2,7 +2,7 @@
 
 use super::diagnostic::Finding;
 use super::directory::Directory;
-use super::{Diagnostics, Fact, Failure};
+use super::{Diagnostics, Fact, Failure, failure_text};
 use crate::error::Result;
 use crate::parse;
 use crate::parse::error_log::{Exception, error_log, is_frame, last_exception};
@@ -48,6 +48,11 @@ pub(super) fn read(
         }
         (None, None) => {}
     }
+    // Train V2 in a trial of Tune: its error tells of workers.
+    if failure.workers.is_empty() {
+        failure.workers = failure_text::workers(log.last, TEXT);
+    }
+    failure.set_recovered(failure.recovered);
     let source = failure.source;
     Ok(Fact::Present { value: failure, source })
 }

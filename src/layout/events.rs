@@ -15,27 +15,31 @@ use super::record::{Attempt, Course, ScoreOrder};
 use super::{Diagnostics, Fact, Failure, Limits, Record, failure_text};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::storage::Location;
+use crate::storage::{Location, locate};
 use crate::value::{Object, Value};
 use log::{Event, Logs, Rank, Subject};
 
 /// The setting that names the logs, and the source of what they tell.
 const SOURCE: &str = "events";
 
-/// Adds what the export events at `events` tell of the run at `run` to its record, and returns what no directory
-/// tells. `was_at` is where the run lay when it was written, if that is not where it lies.
+/// Adds what the export events at `events`, a directory or one file, tell of the run at `run` to its record, and
+/// returns what no directory tells. `was_at` is where the run lay when it was written, if it was moved.
 pub(crate) fn join(
     record: &mut Record,
     run: &Location,
-    events: &Location,
+    events: &str,
     was_at: Option<&str>,
     limits: &Limits,
     cancel: Option<&Cancel>,
 ) -> Result<Course> {
-    let logs = Logs { location: events, limits, cancel };
+    let location = locate(events).map_err(log::of_setting)?;
+    join_logs(record, &Logs { location: &location, limits, cancel }, &paths(run, was_at))
+}
+
+/// The same for a run that lay at one of these paths.
+fn join_logs(record: &mut Record, logs: &Logs, paths: &[String]) -> Result<Course> {
     let mut diagnostics = Diagnostics::default();
-    let paths = paths(run, was_at);
-    let told = Told::read(&logs, &paths, &mut diagnostics)?;
+    let told = Told::read(logs, paths, &mut diagnostics)?;
     let course = told.map(|told| told.answer(record)).unwrap_or_default();
     record.diagnostics.append(&mut diagnostics.finish());
     Ok(course)
@@ -45,7 +49,9 @@ pub(crate) fn join(
 fn paths(run: &Location, was_at: Option<&str>) -> Vec<String> {
     match was_at {
         Some(path) => vec![normalised(without_scheme(path))],
-        None => [Some(run.path.clone()), run.real_path()].iter().flatten().map(|path| normalised(path)).collect(),
+        None => {
+            std::iter::once(run.path.clone()).chain(run.real_path()).map(|path| normalised(&path)).collect()
+        }
     }
 }
 
@@ -96,7 +102,8 @@ impl RunEvent {
                 "MAX" if !metric.is_empty() => Some(ScoreOrder::Max),
                 _ => None,
             },
-            keep: in_kept("num_to_keep").and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok())),
+            keep: in_kept("num_to_keep")
+                .and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok())),
             failure: None,
         }
     }
@@ -203,7 +210,7 @@ fn check_count(logs: &Logs, count: usize) -> Result<()> {
 /// Fills in the events that count.
 fn fill(candidates: &mut Candidates, logs: &Logs, paths: &[String]) -> Result<()> {
     let mut count = 0;
-    let finders = finders(candidates.keys());
+    let finders = finders(candidates);
     let wanted = |line: &[u8]| finders.is_empty() || finders.iter().any(|id| id.find(line).is_some());
     // What is wrong with a line was noted before.
     let mut noted = Diagnostics::default();
@@ -236,12 +243,13 @@ fn fill(candidates: &mut Candidates, logs: &Logs, paths: &[String]) -> Result<()
 
 /// What finds the lines that may be about these runs; none if too many would have to look, or if an id might
 /// be escaped.
-fn finders<'a>(ids: impl ExactSizeIterator<Item = &'a Box<str>>) -> Vec<Finder<'a>> {
+fn finders(candidates: &Candidates) -> Vec<Finder<'static>> {
     const FEW: usize = 8;
-    let is_plain = |id: &&Box<str>| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let count = ids.len();
-    let finders: Vec<Finder> = ids.filter(is_plain).map(|id| Finder::new(id.as_bytes())).collect();
-    if finders.len() == count && count <= FEW { finders } else { Vec::new() }
+    let can_find = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if candidates.len() > FEW || !candidates.keys().all(|id| can_find(id)) {
+        return Vec::new();
+    }
+    candidates.keys().map(|id| Finder::new(id.as_bytes()).into_owned()).collect()
 }
 
 /// Our runs, oldest first, each with its attempts, oldest first; never empty.
@@ -304,14 +312,15 @@ impl Told {
         for (run, attempts) in &mut self.0 {
             for attempt in &mut *attempts {
                 if let Some(failure) = &mut attempt.failure {
-                    failure.recovered = went_on(attempt.end);
+                    failure.set_recovered(went_on(attempt.end));
                     occurrences += 1;
                 }
             }
             let is_told = attempts.iter().any(|attempt| attempt.failure.is_some());
             if *run.status == *"aborted" || (*run.status == *"errored" && !is_told) {
-                let told = failure_text::failure(&run.detail, SOURCE);
-                run.failure = Some(Failure { recovered: went_on(run.end), ..told });
+                let mut told = failure_text::failure(&run.detail, SOURCE);
+                told.set_recovered(went_on(run.end));
+                run.failure = Some(told);
                 occurrences += 1;
             }
         }
@@ -330,8 +339,6 @@ impl Told {
 /// Attempts by the time that they started.
 fn in_order(attempts: HashMap<Box<str>, AttemptEvent>) -> Vec<Attempt> {
     let mut events: Vec<AttemptEvent> = attempts.into_values().collect();
-    events.sort_by(|a, b| {
-        a.attempt.start.cmp(&b.attempt.start).then_with(|| a.rank.compare(&b.rank))
-    });
+    events.sort_by(|a, b| a.attempt.start.cmp(&b.attempt.start).then_with(|| a.rank.compare(&b.rank)));
     events.into_iter().map(|event| event.attempt).collect()
 }

@@ -8,6 +8,7 @@ mod events;
 mod failure_text;
 mod names;
 mod record;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod v1;
@@ -16,6 +17,8 @@ mod v1_old;
 mod v1_rows;
 mod v2;
 
+use std::time::Duration;
+
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::storage::{Key, Location, Settings};
@@ -23,11 +26,12 @@ use crate::storage::{Key, Location, Settings};
 pub(crate) use diagnostic::Diagnostics;
 pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use events::join as join_events;
-pub(crate) use record::{Course, Fact, Found, Record, ScoreOrder};
 pub use record::{Attempt, Failure, Layout, Presence, Status};
+pub(crate) use record::{Course, Fact, Found, Record, ScoreOrder};
 
 use detect::{Detected, detect};
 use directory::Directory;
+use settle::Patience;
 
 /// Bounds on what is read, against files that were made to harm.
 #[derive(Debug, Clone)]
@@ -37,15 +41,18 @@ pub(crate) struct Limits {
     pub line_bytes: u64,
     pub file_bytes: u64,
     pub checkpoints: usize,
+    /// How long a run that is being written is read again.
+    pub retry: Duration,
 }
 
 impl Limits {
     /// The settings that change them.
-    pub(crate) const KEYS: [Key; 4] = [
-        Key::Count("max_depth"),
-        Key::Count("max_line_bytes"),
-        Key::Count("max_file_bytes"),
-        Key::Count("max_checkpoints"),
+    pub(crate) const KEYS: [Key; 5] = [
+        Key::Count("max_depth", 1),
+        Key::Count("max_line_bytes", 1),
+        Key::Count("max_file_bytes", 1),
+        Key::Count("max_checkpoints", 1),
+        Key::Count("retry_ms", 0),
     ];
 
     pub(crate) fn new(settings: &Settings) -> Self {
@@ -55,6 +62,7 @@ impl Limits {
             line_bytes: count("max_line_bytes", 1 << 30),
             file_bytes: count("max_file_bytes", 1 << 30),
             checkpoints: usize::try_from(count("max_checkpoints", 1_000_000)).unwrap_or(usize::MAX),
+            retry: Duration::from_millis(count("retry_ms", 100)),
         }
     }
 }
@@ -64,12 +72,29 @@ impl Limits {
 pub(crate) enum Extent {
     /// Everything that its answers need.
     All,
+    /// Every row as well, for whoever wants to know of all damage.
+    Every,
     /// The last report only: no checkpoints.
     Latest,
 }
 
 /// Reads what the directory at `location` tells of a run.
 pub(crate) fn read(
+    location: &Location,
+    extent: Extent,
+    limits: &Limits,
+    cancel: Option<&Cancel>,
+) -> Result<Record> {
+    let mut patience = Patience::new(limits.retry);
+    loop {
+        let outcome = read_once(location, extent, limits, cancel);
+        if settle::is_settled(location, &outcome, limits, cancel)? || !patience.wait(cancel)? {
+            return outcome;
+        }
+    }
+}
+
+fn read_once(
     location: &Location,
     extent: Extent,
     limits: &Limits,

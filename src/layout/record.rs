@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Diagnostic;
+use crate::storage::ETag;
 use crate::value::Value;
 
 /// How the run is laid out in its directory.
@@ -99,6 +100,14 @@ pub struct Failure {
     pub(crate) rank: Option<u64>,
 }
 
+impl Failure {
+    /// Says whether the run went on after it, whichever worker failed.
+    pub(crate) fn set_recovered(&mut self, recovered: bool) {
+        self.recovered = recovered;
+        self.workers.iter_mut().for_each(|worker| worker.recovered = recovered);
+    }
+}
+
 /// One try of Ray to carry the run through: a run that fails may be tried again.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -165,4 +174,6 @@ pub(crate) struct Record {
     /// No layout records it.
     pub return_value: Fact<Value>,
     pub diagnostics: Vec<Diagnostic>,
+    /// The state of the snapshot that was read.
+    pub snapshot: Option<ETag>,
 }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::diagnostic::Finding;
 use super::directory::Directory;
 use super::v1_csv::{self, CsvRows};
-use super::v1_rows::{self, CHECKPOINT_KEY, JsonRows, Row};
+use super::v1_rows::{self, CHECKPOINT_KEY, JsonRows, Row, Wanted};
 use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, error_file, names, v1_old};
 use crate::error::Result;
 use crate::parse::{self, json};
@@ -28,12 +28,14 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
     let mut ray_version = Box::default();
     let (checkpoints, latest) = match extent {
         Extent::Latest => (Vec::new(), None),
-        Extent::All if named.has_key => named.checkpoints(&mut diagnostics),
-        Extent::All => v1_old::checkpoints(directory, &rows, &mut ray_version, &mut diagnostics)?,
+        Extent::All | Extent::Every if named.has_key => named.checkpoints(&mut diagnostics),
+        Extent::All | Extent::Every => {
+            v1_old::checkpoints(directory, &rows, &mut ray_version, &mut diagnostics)?
+        }
     };
     let leftovers = match extent {
         Extent::Latest => Vec::new(),
-        Extent::All => {
+        Extent::All | Extent::Every => {
             let reported: HashSet<&str> = checkpoints.iter().map(|found| &*found.name).collect();
             directory.leftovers(|name| reported.contains(name), &mut diagnostics)?
         }
@@ -49,6 +51,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
         config,
         return_value: Fact::Unknown,
         diagnostics: diagnostics.finish(),
+        snapshot: None,
     })
 }
 
@@ -91,11 +94,15 @@ impl<'a> Reports<'a> {
             let mut named = Named::new(directory);
             let lines = match extent {
                 Extent::Latest => None,
-                Extent::All => Some(rows.naming_checkpoints(diagnostics, |row, diagnostics| {
-                    named.row(row, v1_rows::FILE, diagnostics)
-                })?),
+                Extent::All | Extent::Every => {
+                    let is_wanted =
+                        if extent == Extent::Every { Wanted::Every } else { Wanted::NamingCheckpoints };
+                    Some(rows.scan(is_wanted, diagnostics, |row, diagnostics| {
+                        named.row(row, v1_rows::FILE, diagnostics)
+                    })?)
+                }
             };
-            let (last, config) = rows.last(lines, extent == Extent::Latest, diagnostics)?;
+            let (last, config) = rows.last(extent, lines, diagnostics)?;
             if last.is_some() {
                 let config = config.map(|config| (config, v1_rows::FILE));
                 return Ok(Reports { rows: Rows::json(json), last, config, named });

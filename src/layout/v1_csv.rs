@@ -2,7 +2,7 @@
 //! narrowest that fits all its cells.
 
 use super::Diagnostics;
-use super::diagnostic::Finding;
+use super::diagnostic::{Finding, Place};
 use super::directory::Directory;
 use super::v1_rows::Row;
 use crate::cancel;
@@ -55,23 +55,23 @@ impl<'a> CsvRows<'a> {
         let mut header = Vec::new();
         let mut columns: Vec<Column> = Vec::new();
         let mut count = 0;
-        rows.scan(diagnostics, |line, cells, diagnostics| {
+        rows.scan(diagnostics, |place, cells, diagnostics| {
             if header.is_empty() {
                 columns = cells.iter().map(|name| Column::new(name)).collect();
                 header = cells;
-                for (place, name) in header.iter().enumerate() {
-                    if header[..place].contains(name) {
+                for (column, name) in header.iter().enumerate() {
+                    if header[..column].contains(name) {
                         let message = format!("column '{name}' is there more than once; the last counts");
-                        diagnostics.add_line(Finding::DuplicateKey, FILE, line, message);
+                        diagnostics.add_at(Finding::DuplicateKey, FILE, place, message);
                     }
                 }
             } else if cells == header {
                 let message = "the header stands among the rows and does not count";
-                diagnostics.add_line(Finding::RepeatedHeader, FILE, line, message);
+                diagnostics.add_at(Finding::RepeatedHeader, FILE, place, message);
             } else {
                 if cells.len() != header.len() {
                     let message = format!("the row has {} cells for {} columns", cells.len(), header.len());
-                    diagnostics.add_line(Finding::RaggedRow, FILE, line, message);
+                    diagnostics.add_at(Finding::RaggedRow, FILE, place, message);
                 }
                 count += 1;
                 for (column, cell) in columns.iter_mut().zip(&cells).filter(|(_, cell)| !cell.is_empty()) {
@@ -94,12 +94,12 @@ impl<'a> CsvRows<'a> {
     pub(super) fn every(&self, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
         let mut noted = Diagnostics::default();
         let (mut is_header, mut number) = (true, 0);
-        self.scan(&mut noted, |line, cells, _| {
+        self.scan(&mut noted, |place, cells, _| {
             if std::mem::take(&mut is_header) || cells == self.header {
                 return Ok(());
             }
             number += 1;
-            each(Row { number: number - 1, line, values: self.row(&cells) })
+            each(Row { number: number - 1, line: place.line, values: self.row(&cells) })
         })
     }
 
@@ -122,23 +122,23 @@ impl<'a> CsvRows<'a> {
         Object::new(Keys::new(names.into()).into(), values.into())
     }
 
-    /// Hands out every record that is ended, with the line on which it starts.
+    /// Hands out every record that is ended, with where it starts.
     fn scan(
         &self,
         diagnostics: &mut Diagnostics,
-        mut each: impl FnMut(u64, Vec<String>, &mut Diagnostics) -> Result<()>,
+        mut each: impl FnMut(Place, Vec<String>, &mut Diagnostics) -> Result<()>,
     ) -> Result<()> {
         let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into)?);
         let mut blocks = Blocks::new(read, self.blob.size(), self.directory.limits.line_bytes);
         let mut record = Record::default();
-        let (mut line_number, mut start) = (0, 0);
+        let (mut line_number, mut start) = (0, Place::default());
         let mut is_torn = false;
         while let Some((offset, block)) = blocks.next()? {
             cancel::check(self.directory.cancel)?;
             for (place, line) in split(block) {
                 line_number += 1;
                 if !record.is_open() {
-                    start = line_number;
+                    start = Place { line: line_number, byte: Some(offset + place as u64) };
                 }
                 // A cell that is not ended by a line end may be cut, even if it is the last.
                 is_torn = place + line.len() == block.len();
@@ -152,7 +152,7 @@ impl<'a> CsvRows<'a> {
                 let cells = record.line(bom.unwrap_or(line));
                 if std::mem::take(&mut record.invalid_utf8) {
                     let message = "bytes that are not UTF-8 were read as U+FFFD";
-                    diagnostics.add_line(Finding::InvalidUtf8, FILE, start, message);
+                    diagnostics.add_at(Finding::InvalidUtf8, FILE, start, message);
                 }
                 if let Some(cells) = cells.filter(|cells| !cells.is_empty()) {
                     each(start, cells, diagnostics)?;
@@ -161,7 +161,7 @@ impl<'a> CsvRows<'a> {
         }
         if is_torn || record.is_open() {
             let message = "the last row is not ended, so it may be cut, and does not count";
-            diagnostics.add_line(Finding::TornLastLine, FILE, start, message);
+            diagnostics.add_at(Finding::TornLastLine, FILE, start, message);
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
 //! `result.json`: one row a line, of which opening parses as few as it can.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use memchr::memmem::Finder;
 
-use super::Diagnostics;
-use super::diagnostic::Finding;
+use super::diagnostic::{Finding, Place};
 use super::directory::Directory;
+use super::{Diagnostics, Extent};
 use crate::cancel;
 use crate::error::{Error, Result};
 use crate::parse;
@@ -30,6 +29,14 @@ pub(super) struct Row {
     pub values: Object,
 }
 
+/// Which rows are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Every,
+    /// The first one that has the key for a checkpoint, and all in which its value is not `null`.
+    NamingCheckpoints,
+}
+
 /// The rows of a `result.json` as it was when it was opened.
 pub(super) struct JsonRows<'a> {
     directory: &'a Directory<'a>,
@@ -50,49 +57,29 @@ impl<'a> JsonRows<'a> {
         }))
     }
 
-    /// Hands out the rows that have the key for a checkpoint: the first one, whatever its value, and then those
-    /// whose value is not `null`. Returns how many lines the file has.
-    pub(super) fn naming_checkpoints(
-        &self,
-        diagnostics: &mut Diagnostics,
-        mut each: impl FnMut(Row, &mut Diagnostics) -> Result<()>,
-    ) -> Result<u64> {
-        let key_seen = Cell::new(false);
-        let wanted = |line: &[u8]| match key_seen.get() {
-            true => has_value(&self.checkpoint_key, line),
-            false => self.checkpoint_key.find(line).is_some(),
-        };
-        self.scan(diagnostics, wanted, |row, diagnostics| {
-            key_seen.set(key_seen.get() || row.values.get(CHECKPOINT_KEY).is_some());
-            each(row, diagnostics)
-        })
-    }
-
     /// Hands out every row.
     pub(super) fn every(&self, mut each: impl FnMut(Row)) -> Result<()> {
         // What is wrong with a line was noted before, or is once its rows are asked for.
         let mut noted = Diagnostics::default();
-        self.scan(
-            &mut noted,
-            |_| true,
-            |row, _| {
-                each(row);
-                Ok(())
-            },
-        )?;
+        self.scan(Wanted::Every, &mut noted, |row, _| {
+            each(row);
+            Ok(())
+        })?;
         Ok(())
     }
 
-    fn scan(
+    /// Hands out the rows that are wanted. Returns how many lines the file has.
+    pub(super) fn scan(
         &self,
+        wanted: Wanted,
         diagnostics: &mut Diagnostics,
-        mut wanted: impl FnMut(&[u8]) -> bool,
         mut each: impl FnMut(Row, &mut Diagnostics) -> Result<()>,
     ) -> Result<u64> {
         let mut reader = RowReader::new(self.directory.limits.depth);
         let mut blocks =
             Blocks::new(|at, into: &mut [u8]| self.read_at(at, into), self.blob.size(), self.most());
         let (mut lines, mut number) = (0, 0);
+        let mut key_seen = false;
         while let Some((offset, block)) = blocks.next().map_err(|error| self.named(error))? {
             cancel::check(self.directory.cancel)?;
             for (start, line) in split(block) {
@@ -101,14 +88,20 @@ impl<'a> JsonRows<'a> {
                     continue;
                 }
                 number += 1;
-                if !wanted(line) {
+                let is_wanted = match wanted {
+                    Wanted::Every => true,
+                    Wanted::NamingCheckpoints if key_seen => has_value(&self.checkpoint_key, line),
+                    Wanted::NamingCheckpoints => self.checkpoint_key.find(line).is_some(),
+                };
+                if !is_wanted {
                     continue;
                 }
-                let place = Place { line: lines, offset: offset + start as u64 };
+                let place = Place { line: lines, byte: Some(offset + start as u64) };
                 let is_ended = start + line.len() < block.len();
                 match rows_on(&mut reader, line, place, diagnostics) {
                     Ok(rows) => {
                         for values in rows {
+                            key_seen |= values.get(CHECKPOINT_KEY).is_some();
                             each(Row { number: number - 1, line: lines, values }, diagnostics)?;
                         }
                     }
@@ -121,12 +114,12 @@ impl<'a> JsonRows<'a> {
         Ok(lines)
     }
 
-    /// The last row, and the last `config` of a row that is an object; with `tail_only`, of that row alone.
-    /// `lines` is the number of lines in the file, if that is known.
+    /// The last row, and the last `config` of a row that is an object; of the latest report, of that row alone.
+    /// `lines` is the number of lines that a scan counted, if there was one.
     pub(super) fn last(
         &self,
+        extent: Extent,
         lines: Option<u64>,
-        tail_only: bool,
         diagnostics: &mut Diagnostics,
     ) -> Result<(Option<Object>, Option<Value>)> {
         let read = |at, into: &mut [u8]| self.read_at(at, into);
@@ -138,13 +131,14 @@ impl<'a> JsonRows<'a> {
         while let Some(line) = from_end.next().map_err(|error| self.named(error))? {
             cancel::check(self.directory.cancel)?;
             let Line { offset, bytes, ended } = line;
-            let place = Place { line: lines.map_or(0, |lines| lines - behind), offset };
+            let place = Place { line: lines.map_or(0, |lines| lines - behind), byte: Some(offset) };
             behind += 1;
             if is_blank(bytes) || (last.is_some() && !has_value(&self.config_key, bytes)) {
                 continue;
             }
-            // What the scan for checkpoints read, it also noted.
-            let noted = ended && lines.is_some() && self.checkpoint_key.find(bytes).is_some();
+            // What the scan read, it also noted.
+            let scanned = extent == Extent::Every || self.checkpoint_key.find(bytes).is_some();
+            let noted = ended && lines.is_some() && scanned;
             let mut unnoted = Diagnostics::default();
             let notes = if noted || last.is_some() { &mut unnoted } else { &mut *diagnostics };
             match rows_on(&mut reader, bytes, place, notes) {
@@ -155,10 +149,10 @@ impl<'a> JsonRows<'a> {
                 Err(error) if ended => bad_line(place, error, notes),
                 Err(error) => {
                     let message = format!("the last line is torn and does not count: {}", error.reason);
-                    notes.add_line(Finding::TornLastLine, FILE, place.line, message);
+                    notes.add_at(Finding::TornLastLine, FILE, place, message);
                 }
             }
-            if last.is_some() && (config.is_some() || tail_only) {
+            if last.is_some() && (config.is_some() || extent == Extent::Latest) {
                 break;
             }
         }
@@ -181,12 +175,6 @@ impl<'a> JsonRows<'a> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Place {
-    line: u64,
-    offset: u64,
-}
-
 /// The rows on a line.
 fn rows_on(
     reader: &mut RowReader,
@@ -194,10 +182,10 @@ fn rows_on(
     place: Place,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Object>, JsonError> {
-    let bom = if place.offset == 0 { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
+    let bom = if place.byte == Some(0) { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
     let text = parse::text(bom.unwrap_or(line));
     let (rows, notes) = reader.row(&text)?;
-    let mut note = |finding, message: String| diagnostics.add_line(finding, FILE, place.line, message);
+    let mut note = |finding, message: String| diagnostics.add_at(finding, FILE, place, message);
     if bom.is_some() {
         note(Finding::Bom, "a byte order mark stands at the start".to_owned());
     }
@@ -219,7 +207,7 @@ fn rows_on(
 fn bad_line(place: Place, error: JsonError, diagnostics: &mut Diagnostics) {
     let message =
         format!("the line is no row and does not count: {} at its byte {}", error.reason, error.offset);
-    diagnostics.add_line(Finding::BadLine, FILE, place.line, message);
+    diagnostics.add_at(Finding::BadLine, FILE, place, message);
 }
 
 fn config_of(row: &Object) -> Option<Value> {

@@ -7,10 +7,12 @@ use std::fmt::Arguments;
 use super::detect::{SNAPSHOT, has_v1_rows};
 use super::diagnostic::Finding;
 use super::directory::Directory;
+use super::settle::Patience;
 use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, names};
 use crate::error::{Error, Result};
 use crate::parse;
 use crate::parse::json::{self, JsonError};
+use crate::storage::ETag;
 use crate::value::{Object, Value};
 
 const RESULTS: &str = "checkpoint_results";
@@ -42,7 +44,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
         let message = "a run of Train V1 lies in the same directory; the snapshot of Train V2 counts";
         diagnostics.add(Finding::BothLayouts, SNAPSHOT, message);
     }
-    let Some(bytes) = directory.read(SNAPSHOT)? else {
+    let Some((bytes, state)) = settled_snapshot(directory)? else {
         return without_snapshot(directory, extent);
     };
     let mut snapshot = Snapshot { value: parse(directory, &bytes, &mut diagnostics)?, diagnostics };
@@ -81,22 +83,23 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
     };
     let (latest, metrics) = latest_metrics.unzip();
     let checkpoints =
-        if extent == Extent::All { snapshot.checkpoints(directory, entries) } else { Vec::new() };
+        if extent != Extent::Latest { snapshot.checkpoints(directory, entries) } else { Vec::new() };
     let mut record = Record {
         layout: Layout::TrainV2,
         ray_version: snapshot.text("ray_version").unwrap_or_default(),
         metrics,
-        latest: latest.filter(|_| extent == Extent::All),
+        latest: latest.filter(|_| extent != Extent::Latest),
         checkpoints,
         leftovers: Vec::new(),
         failure: Fact::Unknown,
         config: Fact::Unknown,
         return_value: Fact::Unknown,
         diagnostics: Vec::new(),
+        snapshot: Some(state),
     };
     snapshot.check_fields();
     let mut diagnostics = snapshot.diagnostics;
-    if extent == Extent::All {
+    if extent != Extent::Latest {
         let reported: HashSet<&str> = record.checkpoints.iter().map(|checkpoint| &*checkpoint.name).collect();
         record.leftovers = directory.leftovers(|name| reported.contains(name), &mut diagnostics)?;
     }
@@ -110,7 +113,7 @@ pub(super) fn without_snapshot(directory: &Directory, extent: Extent) -> Result<
     let message = format!("{SNAPSHOT} is not there: the run has not reported a checkpoint");
     diagnostics.add(Finding::NoSnapshot, SNAPSHOT, message);
     let leftovers = match extent {
-        Extent::All => directory.leftovers(|_| false, &mut diagnostics)?,
+        Extent::All | Extent::Every => directory.leftovers(|_| false, &mut diagnostics)?,
         Extent::Latest => Vec::new(),
     };
     Ok(Record {
@@ -124,7 +127,19 @@ pub(super) fn without_snapshot(directory: &Directory, extent: Extent) -> Result<
         config: Fact::Unknown,
         return_value: Fact::Unknown,
         diagnostics: diagnostics.finish(),
+        snapshot: None,
     })
+}
+
+/// The bytes of the snapshot, read while nobody wrote it, if there is such a moment.
+fn settled_snapshot(directory: &Directory) -> Result<Option<(Vec<u8>, ETag)>> {
+    let mut patience = Patience::new(directory.limits.retry);
+    loop {
+        let Some((bytes, blob)) = directory.read(SNAPSHOT)? else { return Ok(None) };
+        if blob.is_settled()? || !patience.wait(directory.cancel)? {
+            return Ok(Some((bytes, blob.etag().clone())));
+        }
+    }
 }
 
 /// The snapshot as an object. Anything else is corrupt: an answer without checkpoints would make a caller

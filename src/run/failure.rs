@@ -23,7 +23,7 @@ impl Failure {
         &self.traceback
     }
 
-    /// The file that told, relative to the run, such as `error.pkl`.
+    /// The file that told, relative to the run, such as `error.pkl`; `events` for Ray's export events.
     pub fn source(&self) -> &str {
         self.source
     }

@@ -1,9 +1,9 @@
 //! A run as JSON; docs/json.md lists the members.
 
-use super::Run;
+use super::{Mode, Run};
 use crate::checkpoint::Checkpoint;
 use crate::json_writer::JsonWriter;
-use crate::layout::{Failure, Layout, Presence, Severity, Status};
+use crate::layout::{Attempt, Failure, Layout, Presence, Severity, Status};
 
 impl Run {
     /// Everything that the run answers as one JSON object, whose members docs/json.md lists. NaN and the
@@ -46,6 +46,7 @@ impl Run {
             json.option(value);
             json.end('}');
         }
+        course(&mut json, self);
         json.key("diagnostics");
         json.begin('[');
         for found in self.diagnostics() {
@@ -70,7 +71,7 @@ fn member(json: &mut JsonWriter, key: &str, text: &str) {
     json.text(text);
 }
 
-fn number(json: &mut JsonWriter, key: &str, number: Option<u64>) {
+fn number(json: &mut JsonWriter, key: &str, number: Option<impl std::fmt::Display>) {
     json.key(key);
     match number {
         Some(number) => json.literal(number),
@@ -82,12 +83,48 @@ fn checkpoint(json: &mut JsonWriter, checkpoint: &Checkpoint) {
     json.begin('{');
     member(json, "name", checkpoint.name());
     member(json, "uri", checkpoint.uri());
-    number(json, "index", checkpoint.index().map(|index| index as u64));
+    number(json, "index", checkpoint.index());
     number(json, "report", checkpoint.report());
     member(json, "presence", presence(checkpoint.presence()));
     member(json, "status", status(checkpoint.status()));
     json.key("metrics");
     json.option(checkpoint.metrics());
+    json.end('}');
+}
+
+/// What only export events tell.
+fn course(json: &mut JsonWriter, run: &Run) {
+    member(json, "status", run.status());
+    member(json, "status_detail", run.status_detail());
+    number(json, "start_time_ns", run.start_time());
+    number(json, "end_time_ns", run.end_time());
+    json.key("configured");
+    json.begin('{');
+    member(json, "metric", run.configured_metric());
+    member(json, "mode", run.configured_mode().map_or("", mode));
+    number(json, "keep", run.configured_keep());
+    json.end('}');
+    json.key("attempts");
+    json.begin('[');
+    run.attempts().iter().for_each(|found| attempt(json, found));
+    json.end(']');
+}
+
+fn attempt(json: &mut JsonWriter, attempt: &Attempt) {
+    json.begin('{');
+    member(json, "status", attempt.status());
+    number(json, "start_time_ns", attempt.start_time());
+    number(json, "end_time_ns", attempt.end_time());
+    number(json, "workers", Some(attempt.worker_count()));
+    json.key("failure");
+    match attempt.failure() {
+        Some(found) => {
+            json.begin('{');
+            failure(json, found);
+            json.end('}');
+        }
+        None => json.literal("null"),
+    }
     json.end('}');
 }
 
@@ -134,6 +171,13 @@ fn presence(presence: Presence) -> &'static str {
         Presence::Unknown => "unknown",
         Presence::Absent => "absent",
         Presence::Present => "present",
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Min => "min",
+        Mode::Max => "max",
     }
 }
 

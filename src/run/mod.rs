@@ -1,5 +1,6 @@
 //! The output directory of a training run, as it was when it was opened.
 
+mod attempt;
 mod best;
 mod failure;
 mod json;
@@ -10,7 +11,8 @@ use crate::cancel::Cancel;
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::layout::{
-    self, Diagnostic, Extent, Fact, Failure, Found, Layout, Limits, Presence, Record, Status,
+    self, Attempt, Course, Diagnostic, Extent, Fact, Failure, Found, Layout, Limits, Presence, Record,
+    ScoreOrder, Severity, Status,
 };
 use crate::name::Name;
 use crate::storage::{Key, Location, Settings, locate};
@@ -32,6 +34,7 @@ pub struct Run {
     failure: Fact<Failure>,
     config: Fact<Value>,
     return_value: Fact<Value>,
+    course: Course,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -39,24 +42,42 @@ impl Run {
     /// Opens the run at `uri`: a local path, or `file://`. Which layout it has is found out.
     ///
     /// Reads what it needs once. `settings`: `read` (`all`, `latest`), `max_depth`, `max_line_bytes`,
-    /// `max_file_bytes`, `max_checkpoints`; README.md explains them.
+    /// `max_file_bytes`, `max_checkpoints`, `strict`, `retry_ms`, `events`, `events_path`; README.md explains them.
     ///
     /// # Errors
-    /// `NotFound` if there is no run at `uri`, and nothing else; `Corrupt` if the file that holds the answers
+    /// `NotFound` if there is no run at `uri`, or nothing where setting `events` says; `Corrupt` if the file that holds the answers
     /// does not parse or exceeds a limit; `Permission` if it may not be read; `InvalidArgument`, `Unsupported`,
     /// `Io`, `Cancelled`.
     pub fn open(uri: &str, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Self> {
-        let [depth, line, file, checkpoints] = Limits::KEYS;
-        let keys = [Key::Word("read", &["all", "latest"]), depth, line, file, checkpoints];
+        let (events, events_path) = (Key::Text("events"), Key::Text("events_path"));
+        let (read, strict) = (Key::Word("read", &["all", "latest"]), Key::Word("strict", &["true", "false"]));
+        let keys = [&[read, strict, events, events_path], &Limits::KEYS[..]].concat();
         let settings = Settings::new(settings, &keys)?;
-        let extent = if settings.word("read") == Some("latest") { Extent::Latest } else { Extent::All };
+        let extent = match settings.word("read") {
+            Some("latest") => Extent::Latest,
+            Some(_) | None if settings.is_true("strict") => Extent::Every,
+            Some(_) | None => Extent::All,
+        };
         crate::cancel::check(cancel)?;
         let location = locate(uri)?;
-        let record = layout::read(&location, extent, &Limits::new(&settings), cancel)?;
-        Ok(Run::new(location, extent, record))
+        let limits = Limits::new(&settings);
+        let mut record = layout::read(&location, extent, &limits, cancel)?;
+        let course = match settings.word("events") {
+            Some(events) => {
+                let was_at = settings.word("events_path");
+                layout::join_events(&mut record, &location, events, was_at, &limits, cancel)?
+            }
+            None => Course::default(),
+        };
+        let is_damage = |found: &&Diagnostic| found.severity() == Severity::Damage;
+        match record.diagnostics.iter().find(is_damage) {
+            Some(damage) if settings.is_true("strict") => return Err(damage.as_error(&location.path)),
+            Some(_) | None => {}
+        }
+        Ok(Run::new(location, extent, record, course))
     }
 
-    fn new(location: Location, extent: Extent, record: Record) -> Self {
+    fn new(location: Location, extent: Extent, record: Record, course: Course) -> Self {
         let of_run = |(index, found): (Option<usize>, Found)| Checkpoint::of_run(&location, found, index);
         let checkpoints = record.checkpoints.into_iter().enumerate();
         let checkpoints = checkpoints.map(|(index, found)| of_run((Some(index), found))).collect();
@@ -74,6 +95,7 @@ impl Run {
             failure: record.failure,
             config: record.config,
             return_value: record.return_value,
+            course,
             diagnostics: record.diagnostics,
         }
     }
@@ -99,7 +121,7 @@ impl Run {
         self.layout
     }
 
-    /// The version of Ray that wrote it; empty if the directory does not tell.
+    /// The version of Ray that wrote it; empty if nothing tells.
     pub fn ray_version(&self) -> &str {
         &self.ray_version
     }
@@ -159,7 +181,7 @@ impl Run {
         self.config.presence()
     }
 
-    /// The file that it came from, relative to the run; empty if there is none.
+    /// The file that it came from, relative to the run, or `events` for Ray's export events; empty if there is none.
     pub fn config_source(&self) -> &str {
         self.config.source()
     }
@@ -178,6 +200,51 @@ impl Run {
     /// The file that it came from, relative to the run; empty if there is none.
     pub fn return_value_source(&self) -> &str {
         self.return_value.source()
+    }
+
+    /// How far the run is, in Ray's word in lower case, such as `running`, `finished`, `errored`, `aborted`; empty
+    /// if nothing tells. Ray's export events tell: setting `events` of [`Run::open`].
+    pub fn status(&self) -> &str {
+        &self.course.status
+    }
+
+    /// What Ray said about the status; empty if it said nothing.
+    pub fn status_detail(&self) -> &str {
+        &self.course.status_detail
+    }
+
+    /// When the run started, in nanoseconds since 1970 UTC, if anything tells.
+    pub fn start_time(&self) -> Option<i64> {
+        self.course.start
+    }
+
+    /// When the run ended; as [`Run::start_time`].
+    pub fn end_time(&self) -> Option<i64> {
+        self.course.end
+    }
+
+    /// The metric that the run was told to keep checkpoints by (`CheckpointConfig.checkpoint_score_attribute`);
+    /// empty if none or nothing tells.
+    pub fn configured_metric(&self) -> &str {
+        &self.course.metric
+    }
+
+    /// Which end of it is best, if there is one.
+    pub fn configured_mode(&self) -> Option<Mode> {
+        self.course.order.map(|order| match order {
+            ScoreOrder::Min => Mode::Min,
+            ScoreOrder::Max => Mode::Max,
+        })
+    }
+
+    /// How many checkpoints the run was told to keep (`CheckpointConfig.num_to_keep`); none if all or nothing tells.
+    pub fn configured_keep(&self) -> Option<u64> {
+        self.course.keep
+    }
+
+    /// The attempts that Ray's export events tell of, oldest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.course.attempts
     }
 
     /// What was damaged, skipped or guessed.

@@ -87,6 +87,10 @@ impl Blob for DoubleBlob {
         &self.etag
     }
 
+    fn is_settled(&self) -> Result<bool, StorageError> {
+        Ok(true)
+    }
+
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError> {
         let rest = self.file.get(offset as usize..).unwrap_or_default();
         let length = rest.len().min(into.len());

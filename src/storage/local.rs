@@ -75,6 +75,9 @@ fn go_on(cancel: Option<&Cancel>, path: &str) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// How coarse the times of files may be.
+const TICK: Duration = Duration::from_millis(20);
+
 fn etag(metadata: &fs::Metadata) -> ETag {
     let (changed, changed_ns) = (metadata.ctime(), metadata.ctime_nsec());
     let (written, written_ns) = (metadata.mtime(), metadata.mtime_nsec());
@@ -96,6 +99,12 @@ impl Blob for LocalBlob {
 
     fn etag(&self) -> &ETag {
         &self.etag
+    }
+
+    fn is_settled(&self) -> Result<bool, StorageError> {
+        let metadata = self.file.metadata().map_err(|error| StorageError::io(error, &self.path))?;
+        let age = metadata.modified().ok().and_then(|written| written.elapsed().ok());
+        Ok(etag(&metadata) == self.etag && age.is_none_or(|age| age >= TICK))
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError> {

@@ -95,9 +95,15 @@ pub(crate) trait Blob: Send + Sync {
     /// Its state when it was opened.
     fn etag(&self) -> &ETag;
 
+    /// Whether it is still in that state, and was not written so lately that one more write might not show.
+    fn is_settled(&self) -> Result<bool, StorageError>;
+
     /// Reads from `offset` on; less than `into` holds only at the end of the file.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError>;
 }
+
+/// The content of a file, which is still open.
+pub(crate) type WholeFile = (Vec<u8>, Box<dyn Blob>);
 
 /// A file that is being written. Dropped before it is committed, it leaves nothing behind.
 pub(crate) trait Upload: Send {
@@ -121,8 +127,8 @@ pub(crate) struct Location {
 impl Location {
     /// What lies below this directory under a relative path.
     pub(crate) fn join(&self, below: &str) -> Location {
-        let path = format!("{}/{below}", self.path.trim_end_matches('/'));
-        Location { store: self.store.clone(), path }
+        let above = self.path.trim_end_matches('/');
+        Location { store: self.store.clone(), path: [above, "/", below].concat() }
     }
 
     /// The last part of the path.
@@ -156,6 +162,16 @@ impl Location {
         max_bytes: u64,
         cancel: Option<&Cancel>,
     ) -> Result<(Vec<u8>, ETag), StorageError> {
+        let (data, blob) = self.read_whole(max_bytes, cancel)?;
+        Ok((data, blob.etag().clone()))
+    }
+
+    /// Reads a whole file, and leaves it open for whoever wants to know whether it was changed meanwhile.
+    pub(crate) fn read_whole(
+        &self,
+        max_bytes: u64,
+        cancel: Option<&Cancel>,
+    ) -> Result<WholeFile, StorageError> {
         let blob = self.open(cancel)?;
         if blob.size() > max_bytes {
             return Err(StorageError::new(Fault::TooLarge(max_bytes), &self.path));
@@ -166,6 +182,6 @@ impl Location {
         data.resize(blob.size() as usize, 0);
         let read = blob.read_at(0, &mut data)?;
         data.truncate(read);
-        Ok((data, blob.etag().clone()))
+        Ok((data, blob))
     }
 }

@@ -8,8 +8,8 @@ use crate::nearest::nearest;
 pub(crate) enum Key {
     /// One of these words.
     Word(&'static str, &'static [&'static str]),
-    /// A whole number, from 1 on.
-    Count(&'static str),
+    /// A whole number, from this one on.
+    Count(&'static str, u64),
     /// Any text but an empty one.
     Text(&'static str),
 }
@@ -17,7 +17,7 @@ pub(crate) enum Key {
 impl Key {
     fn name(self) -> &'static str {
         match self {
-            Key::Word(name, _) | Key::Count(name) | Key::Text(name) => name,
+            Key::Word(name, _) | Key::Count(name, _) | Key::Text(name) => name,
         }
     }
 }
@@ -39,14 +39,14 @@ impl<'a> Settings<'a> {
                     let words = words.join("' or '");
                     return Err(Error::invalid(format_args!("setting {key} is '{value}', not '{words}'")));
                 }
-                Key::Count(_) if !value.parse().is_ok_and(|count: u64| count > 0) => {
-                    let range = "a whole number from 1 on";
+                Key::Count(_, least) if !value.parse().is_ok_and(|count: u64| count >= *least) => {
+                    let range = format_args!("a whole number from {least} on");
                     return Err(Error::invalid(format_args!("setting {key} is '{value}', not {range}")));
                 }
                 Key::Text(_) if value.is_empty() => {
                     return Err(Error::invalid(format_args!("setting {key} is empty")));
                 }
-                Key::Word(..) | Key::Count(_) | Key::Text(_) => settings.push((known.name(), value)),
+                Key::Word(..) | Key::Count(..) | Key::Text(_) => settings.push((known.name(), value)),
             }
         }
         Ok(Settings(settings))
@@ -55,6 +55,11 @@ impl<'a> Settings<'a> {
     /// The value of a setting that is a word or a text.
     pub(crate) fn word(&self, key: &str) -> Option<&'a str> {
         self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| *value)
+    }
+
+    /// Whether a setting that is `true` or `false` is `true`.
+    pub(crate) fn is_true(&self, key: &str) -> bool {
+        self.word(key) == Some("true")
     }
 
     /// The value of a setting that is a number.
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     const KNOWN: &[Key] =
-        &[Key::Word("read", &["all", "latest"]), Key::Count("max_depth"), Key::Text("events")];
+        &[Key::Word("read", &["all", "latest"]), Key::Count("max_depth", 1), Key::Text("events")];
 
     fn message(key: &str, value: &str) -> String {
         Settings::new(&[(key, value)], KNOWN).unwrap_err().message().to_owned()
@@ -97,7 +102,10 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         assert_eq!(message("raed", "all"), "unknown setting 'raed': did you mean 'read'?");
-        assert_eq!(message("threads", "2"), "unknown setting 'threads': this call takes read, max_depth, events");
+        assert_eq!(
+            message("threads", "2"),
+            "unknown setting 'threads': this call takes read, max_depth, events"
+        );
         assert_eq!(message("read", "last"), "setting read is 'last', not 'all' or 'latest'");
         assert_eq!(message("events", ""), "setting events is empty");
         for value in ["0", "-1", "3.5", "", "18446744073709551616"] {

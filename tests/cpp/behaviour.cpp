@@ -71,7 +71,7 @@ static_assert(std::is_copy_constructible_v<Checkpoint> && std::is_copy_assignabl
 static_assert(std::is_nothrow_move_constructible_v<Checkpoint>);
 static_assert(std::is_nothrow_move_assignable_v<Checkpoint>);
 static_assert(is_a_view<ValueRef> && is_a_view<CheckpointRef>);
-static_assert(is_a_view<Failure> && is_a_view<Diagnostic>);
+static_assert(is_a_view<Failure> && is_a_view<Attempt> && is_a_view<Diagnostic>);
 static_assert(sizeof(Run) == sizeof(void *));
 static_assert(std::is_base_of_v<std::runtime_error, Error>);
 // What owns can be read as what borrows, but not while it is a temporary.
@@ -90,6 +90,7 @@ constexpr bool is_a_range_view = std::ranges::forward_range<T> && std::ranges::s
                                  std::ranges::view<T> && std::ranges::borrowed_range<T>;
 
 static_assert(is_a_range_view<Run::Checkpoints> && is_a_range_view<ValueRef::Elements>);
+static_assert(is_a_range_view<Run::Attempts>);
 static_assert(is_a_range_view<ValueRef> && is_a_range_view<Ranking::LeftOuts>);
 static_assert(std::ranges::forward_range<const Ranking> && std::ranges::forward_range<Value>);
 static_assert(!std::ranges::view<Ranking> && !std::ranges::view<Value>);
@@ -300,6 +301,39 @@ void failures_and_diagnostics() {
   CHECK(line->file() == "result.json" && line->line() > 1 && !line->message().empty());
 }
 
+/// The run of a case with its export events, in which the path of the run still has its placeholder.
+Run open_with_events(const std::string &name) {
+  const std::string events = corpus + '/' + name + "/events", was_at = "${STORAGE}/" + name;
+  return Run::open(at(name), {{"events", events.c_str()}, {"events_path", was_at.c_str()}});
+}
+
+void export_events() {
+  const Run run = open_with_events("r260v2-ev_fail_two");
+  CHECK(run.status() == "errored" && has(std::string(run.status_detail()), "Rank 0,1"));
+  CHECK(run.start_time() > 0 && run.end_time() > run.start_time());
+  CHECK(run.config_presence() == Presence::absent && run.config_source().empty());
+  CHECK(run.failure()->type() == "BoomError" && run.failure()->source() == "events");
+  CHECK(run.failure()->workers().size() == 2 && run.failure()->workers()[1].rank() == 1u);
+  CHECK(run.failure()->workers()[1].message() == run.failure()->message());
+  CHECK(run.attempts().size() == 1);
+  for (Attempt attempt : run.attempts()) {
+    CHECK(attempt.status() == "errored" && attempt.worker_count() == 2);
+    CHECK(attempt.start_time() > run.start_time() && attempt.end_time() < run.end_time());
+    CHECK(attempt.failure()->message() == "boom at step 2");
+  }
+
+  const Run scored = open_with_events("r255v2-ev_scored");
+  CHECK(scored.status() == "finished" && !scored.attempts()[0].failure());
+  CHECK(scored.configured_metric() == "score" && scored.configured_mode() == Mode::min);
+  CHECK(scored.configured_keep() == 2u);
+
+  const Run alone = Run::open(at("r255v2-ev_scored"));
+  CHECK(alone.status().empty() && alone.status_detail().empty() && alone.attempts().empty());
+  CHECK(!alone.start_time() && !alone.end_time());
+  CHECK(alone.configured_metric().empty() && !alone.configured_mode() && !alone.configured_keep());
+  THROWS(Run::open(at("r255v2-ev_scored"), {{"events", "/no/such/logs"}}), Code::not_found, "events");
+}
+
 // ---- Ownership ---------------------------------------------------------------------------------
 
 Checkpoint best_of(const std::string &name) {
@@ -389,6 +423,7 @@ int main(int argc, char **argv) {
 #endif
     rankings();
     failures_and_diagnostics();
+    export_events();
     lifetimes();
     metadata();
     CHECK(version() == std::to_string(LIBRESULT_VERSION_MAJOR) + '.' +

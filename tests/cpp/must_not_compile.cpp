@@ -20,6 +20,10 @@ void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking) 
   Run::open("run").resume_checkpoint();
   Run::open("run").failure();
   Run::open("run").diagnostics();
+  Run::open("run").status();
+  Run::open("run").status_detail();
+  Run::open("run").configured_metric();
+  Run::open("run").attempts();
   Run::open("run").config();
   Run::open("run").config_source();
   Run::open("run").return_value();

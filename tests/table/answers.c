@@ -69,6 +69,11 @@ static void integer(uint64_t value) {
   printf("%llu", (unsigned long long)value);
 }
 
+static void moment(int64_t nanoseconds) {
+  separate();
+  printf("%lld", (long long)nanoseconds);
+}
+
 // ---- Names of enum values ----------------------------------------------------------------------
 
 static void code(libresult_code value) {
@@ -115,6 +120,14 @@ static void status(libresult_status value) {
     case LIBRESULT_STATUS_VALIDATION_TIMED_OUT: literal("validation_timed_out"); return;
   }
   literal("not a status");
+}
+
+static void mode(libresult_mode value) {
+  switch (value) {
+    case LIBRESULT_MODE_MIN: literal("min"); return;
+    case LIBRESULT_MODE_MAX: literal("max"); return;
+  }
+  literal("not a mode");
 }
 
 static void skipped(libresult_skipped value) {
@@ -326,10 +339,7 @@ static void named(const libresult_run *run, const char *metric) {
   end('}');
 }
 
-static void failure(const libresult_run *run) {
-  const libresult_failure *failure = libresult_run_failure(run);
-  begin('{');
-  key("presence"), presence(libresult_run_failure_presence(run));
+static void details(const libresult_failure *failure) {
   key("type"), str(libresult_failure_type(failure));
   key("module"), str(libresult_failure_module(failure));
   key("message"), str(libresult_failure_message(failure));
@@ -339,14 +349,84 @@ static void failure(const libresult_run *run) {
   if (failure) integer(libresult_failure_occurrences(failure));
   else raw("null");
   key("recovered"), boolean(libresult_failure_recovered(failure));
+}
+
+static void failure(const libresult_failure *failure) {
+  details(failure);
   key("workers"), begin('[');
   for (size_t i = 0; i < libresult_failure_worker_count(failure); i++) {
+    const libresult_failure *worker = libresult_failure_worker_at(failure, i);
     uint64_t rank = 0;
-    if (libresult_failure_rank(libresult_failure_worker_at(failure, i), &rank)) integer(rank);
+    begin('{');
+    key("rank");
+    if (libresult_failure_rank(worker, &rank)) integer(rank);
     else raw("null");
+    details(worker);
+    end('}');
   }
   end(']');
+}
+
+static void run_failure(const libresult_run *run) {
+  begin('{');
+  key("presence"), presence(libresult_run_failure_presence(run));
+  failure(libresult_run_failure(run));
   end('}');
+}
+
+static void configured(const libresult_run *run) {
+  libresult_mode best = LIBRESULT_MODE_MIN;
+  uint64_t keep = 0;
+  begin('{');
+  key("metric"), str(libresult_run_configured_metric(run));
+  key("mode");
+  if (libresult_run_configured_mode(run, &best)) mode(best);
+  else raw("null");
+  key("keep");
+  if (libresult_run_configured_keep(run, &keep)) integer(keep);
+  else raw("null");
+  end('}');
+}
+
+static void attempt(const libresult_attempt *attempt) {
+  int64_t time = 0;
+  begin('{');
+  key("status"), str(libresult_attempt_status(attempt));
+  key("start_time_ns");
+  if (libresult_attempt_start_time(attempt, &time)) moment(time);
+  else raw("null");
+  key("end_time_ns");
+  if (libresult_attempt_end_time(attempt, &time)) moment(time);
+  else raw("null");
+  key("workers"), integer(libresult_attempt_worker_count(attempt));
+  key("failure");
+  if (libresult_attempt_failure(attempt)) {
+    begin('{');
+    failure(libresult_attempt_failure(attempt));
+    end('}');
+  } else {
+    raw("null");
+  }
+  end('}');
+}
+
+// What only export events tell.
+static void course(const libresult_run *run) {
+  int64_t time = 0;
+  key("status"), str(libresult_run_status(run));
+  key("status_detail"), str(libresult_run_status_detail(run));
+  key("start_time_ns");
+  if (libresult_run_start_time(run, &time)) moment(time);
+  else raw("null");
+  key("end_time_ns");
+  if (libresult_run_end_time(run, &time)) moment(time);
+  else raw("null");
+  key("configured"), configured(run);
+  key("attempts"), begin('[');
+  for (size_t i = 0; i < libresult_run_attempt_count(run); i++) {
+    attempt(libresult_run_attempt_at(run, i));
+  }
+  end(']');
 }
 
 static void sourced(libresult_presence present, const libresult_value *value,
@@ -397,13 +477,14 @@ static void answers(const libresult_run *run, const char *metrics, size_t metric
   key("named"), begin('[');
   for (size_t i = 0; i < metric_count; i++, metrics += strlen(metrics) + 1) named(run, metrics);
   end(']');
-  key("failure"), failure(run);
+  key("failure"), run_failure(run);
   key("config");
   sourced(libresult_run_config_presence(run), libresult_run_config(run),
           libresult_run_config_source(run));
   key("return_value");
   sourced(libresult_run_return_value_presence(run), libresult_run_return_value(run),
           libresult_run_return_value_source(run));
+  course(run);
   key("diagnostics"), diagnostics(run);
   libresult_text *json = libresult_run_to_json(run);
   key("json"), str(libresult_text_str(json));
@@ -411,16 +492,25 @@ static void answers(const libresult_run *run, const char *metrics, size_t metric
   end('}');
 }
 
-static void answer(const char *uri, const char *metrics, size_t metric_count) {
+struct request {
+  const char *uri;
+  libresult_setting settings[8];
+  size_t setting_count;
+  const char *metrics;
+  size_t metric_count;
+};
+
+static void answer(const struct request *request) {
   libresult_run *run = NULL;
-  libresult_error *error = libresult_run_open(uri, NULL, 0, NULL, &run);
+  libresult_error *error = libresult_run_open(request->uri, request->settings,
+                                              request->setting_count, NULL, &run);
   fresh = true;
   if (error) {
     begin('{');
     key("error"), failed_call(error);
     end('}');
   } else {
-    answers(run, metrics, metric_count);
+    answers(run, request->metrics, request->metric_count);
   }
   libresult_run_free(run);
   putchar('\n');
@@ -450,6 +540,28 @@ static const char *next(const char *field, const char *end) {
   return field < end ? field + strlen(field) + 1 : end;
 }
 
+// Reads the case at `field`. Returns the field behind it.
+static const char *read_case(const char *field, const char *end, struct request *request) {
+  request->uri = field;
+  const char *count = next(field, end);
+  request->setting_count = strtoul(count, NULL, 10);
+  if (request->setting_count > sizeof request->settings / sizeof *request->settings) {
+    fputs("answers: too many settings\n", stderr);
+    exit(1);
+  }
+  field = next(count, end);
+  for (size_t i = 0; i < request->setting_count; i++) {
+    request->settings[i].key = field;
+    request->settings[i].value = next(field, end);
+    field = next(request->settings[i].value, end);
+  }
+  request->metric_count = strtoul(field, NULL, 10);
+  request->metrics = next(field, end);
+  field = request->metrics;
+  for (size_t i = 0; i < request->metric_count; i++) field = next(field, end);
+  return field;
+}
+
 int main(void) {
   size_t len = 0;
   char *input = read_input(&len);
@@ -458,13 +570,10 @@ int main(void) {
     return 1;
   }
   const char *end = input + len;
-  for (const char *uri = input; uri < end;) {
-    const char *count = next(uri, end);
-    const char *metrics = next(count, end);
-    size_t metric_count = strtoul(count, NULL, 10);
-    answer(uri, metrics, metric_count);
-    uri = metrics;
-    for (size_t i = 0; i < metric_count; i++) uri = next(uri, end);
+  for (const char *field = input; field < end;) {
+    struct request request = {0};
+    field = read_case(field, end, &request);
+    answer(&request);
   }
   free(input);
   return 0;

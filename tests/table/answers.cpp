@@ -123,6 +123,14 @@ std::string_view name(Presence presence) {
   return "not a presence";
 }
 
+std::string_view name(Mode mode) {
+  switch (mode) {
+    case Mode::min: return "min";
+    case Mode::max: return "max";
+  }
+  return "not a mode";
+}
+
 std::string_view name(Status status) {
   switch (status) {
     case Status::unknown: return "unknown";
@@ -298,13 +306,10 @@ void put_named(Json &json, const Run &run, const std::string &metric) {
   json.end('}');
 }
 
-void put_failure(Json &json, const Run &run) {
-  const std::optional<Failure> failure = run.failure();
+void put_details(Json &json, std::optional<Failure> failure) {
   const auto text = [&](std::string_view key, std::string_view (Failure::*get)() const noexcept) {
     json.key(key).text(failure ? ((*failure).*get)() : std::string_view());
   };
-  json.begin('{');
-  json.key("presence").text(name(run.failure_presence()));
   text("type", &Failure::type);
   text("module", &Failure::module);
   text("message", &Failure::message);
@@ -312,12 +317,58 @@ void put_failure(Json &json, const Run &run) {
   text("source", &Failure::source);
   json.key("count").integer(failure ? std::optional(failure->occurrences()) : std::nullopt);
   json.key("recovered").boolean(failure && failure->recovered());
+}
+
+void put_failure(Json &json, std::optional<Failure> failure) {
+  put_details(json, failure);
   json.key("workers").begin('[');
   if (failure) {
-    for (Failure worker : failure->workers()) json.integer(worker.rank());
+    for (Failure worker : failure->workers()) {
+      json.begin('{').key("rank").integer(worker.rank());
+      put_details(json, worker);
+      json.end('}');
+    }
   }
   json.end(']');
+}
+
+void put_run_failure(Json &json, const Run &run) {
+  json.begin('{').key("presence").text(name(run.failure_presence()));
+  put_failure(json, run.failure());
   json.end('}');
+}
+
+void put_attempt(Json &json, Attempt attempt) {
+  json.begin('{');
+  json.key("status").text(attempt.status());
+  json.key("start_time_ns").integer(attempt.start_time());
+  json.key("end_time_ns").integer(attempt.end_time());
+  json.key("workers").integer(attempt.worker_count());
+  json.key("failure");
+  if (const auto failure = attempt.failure()) {
+    json.begin('{');
+    put_failure(json, failure);
+    json.end('}');
+  } else {
+    json.raw("null");
+  }
+  json.end('}');
+}
+
+// What only export events tell.
+void put_course(Json &json, const Run &run) {
+  json.key("status").text(run.status());
+  json.key("status_detail").text(run.status_detail());
+  json.key("start_time_ns").integer(run.start_time());
+  json.key("end_time_ns").integer(run.end_time());
+  json.key("configured").begin('{').key("metric").text(run.configured_metric());
+  const auto mode = run.configured_mode();
+  if (mode) json.key("mode").text(name(*mode));
+  else json.key("mode").raw("null");
+  json.key("keep").integer(run.configured_keep()).end('}');
+  json.key("attempts").begin('[');
+  for (Attempt attempt : run.attempts()) put_attempt(json, attempt);
+  json.end(']');
 }
 
 void put_sourced(Json &json, Presence presence, ValueRef value, std::string_view source) {
@@ -357,19 +408,25 @@ void put_answers(Json &json, const Run &run, const std::vector<std::string> &met
   json.key("named").begin('[');
   for (const std::string &metric : metrics) put_named(json, run, metric);
   json.end(']');
-  put_failure(json.key("failure"), run);
+  put_run_failure(json.key("failure"), run);
   put_sourced(json.key("config"), run.config_presence(), run.config(), run.config_source());
   put_sourced(json.key("return_value"), run.return_value_presence(), run.return_value(),
               run.return_value_source());
+  put_course(json, run);
   put_diagnostics(json.key("diagnostics"), run);
   json.key("json").text(run.to_json());
   json.end('}');
 }
 
-void answer(const std::string &uri, const std::vector<std::string> &metrics) {
+void answer(const std::string &uri, const std::vector<std::string> &fields,
+            const std::vector<std::string> &metrics) {
   Json json;
+  std::vector<Setting> settings;
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    settings.push_back({fields[i].c_str(), fields[i + 1].c_str()});
+  }
   try {
-    const Run run = Run::open(uri);
+    const Run run = Run::open(uri, settings);
     put_answers(json, run, metrics);
   } catch (const Error &error) {
     json.begin('{');
@@ -379,13 +436,21 @@ void answer(const std::string &uri, const std::vector<std::string> &metrics) {
   std::cout << std::endl;
 }
 
+/// A number, and so many fields, or a multiple of that.
+std::vector<std::string> read_fields(std::size_t fields_each) {
+  std::string count = "0";
+  std::getline(std::cin, count, '\0');
+  std::vector<std::string> fields(std::stoul(count) * fields_each);
+  for (std::string &field : fields) std::getline(std::cin, field, '\0');
+  return fields;
+}
+
 }  // namespace
 
 int main() {
-  std::string uri, count;
-  while (std::getline(std::cin, uri, '\0') && std::getline(std::cin, count, '\0')) {
-    std::vector<std::string> metrics(std::stoul(count));
-    for (std::string &metric : metrics) std::getline(std::cin, metric, '\0');
-    answer(uri, metrics);
+  std::string uri;
+  while (std::getline(std::cin, uri, '\0')) {
+    const auto settings = read_fields(2);
+    answer(uri, settings, read_fields(1));
   }
 }

@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write};
 
 use result::{
-    Checkpoint, Code, Error, Failure, Kind, Layout, Mode, Presence, Run, Severity, Skipped, Status, Value,
+    Attempt, Checkpoint, Code, Error, Failure, Kind, Layout, Mode, Presence, Run, Severity, Skipped, Status,
+    Value,
 };
 
 fn main() -> io::Result<()> {
@@ -13,8 +14,13 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     // What follows the last NUL is no field.
     while let (Some(uri), Some(count)) = (fields.next(), fields.next()) {
-        let metrics: Vec<String> = fields.by_ref().take(count.parse().unwrap_or(0)).collect();
-        let answers = match Run::open(&uri, &[], None) {
+        let count: usize = count.parse().unwrap_or(0);
+        let settings: Vec<String> = fields.by_ref().take(2 * count).collect();
+        let settings: Vec<(&str, &str)> =
+            settings.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
+        let count = fields.next().and_then(|count| count.parse().ok()).unwrap_or(0);
+        let metrics: Vec<String> = fields.by_ref().take(count).collect();
+        let answers = match Run::open(&uri, &settings, None) {
             Ok(run) => answers(&run, &metrics),
             Err(error) => object(&[("error", error_json(&error))]),
         };
@@ -37,9 +43,15 @@ fn answers(run: &Run, metrics: &[String]) -> String {
         ("checkpoints", list(run.checkpoints().iter().map(checkpoint))),
         ("leftovers", list(run.leftovers().iter().map(checkpoint))),
         ("named", list(metrics.iter().map(|metric| named(run, metric)))),
-        ("failure", failure(run)),
+        ("failure", run_failure(run)),
         ("config", fact(run.config_presence(), run.config(), run.config_source())),
         ("return_value", fact(run.return_value_presence(), run.return_value(), run.return_value_source())),
+        ("status", text(run.status())),
+        ("status_detail", text(run.status_detail())),
+        ("start_time_ns", number(run.start_time())),
+        ("end_time_ns", number(run.end_time())),
+        ("configured", configured(run)),
+        ("attempts", list(run.attempts().iter().map(attempt))),
         (
             "diagnostics",
             list(run.diagnostics().iter().map(|found| {
@@ -62,8 +74,8 @@ fn checkpoint(checkpoint: &Checkpoint) -> String {
         ("uri", text(checkpoint.uri())),
         ("path", text(checkpoint.path())),
         ("filesystem", text(checkpoint.filesystem())),
-        ("index", option(checkpoint.index().map(|index| index.to_string()))),
-        ("report_index", option(checkpoint.report().map(|report| report.to_string()))),
+        ("index", number(checkpoint.index())),
+        ("report_index", number(checkpoint.report())),
         ("presence", text(presence(checkpoint.presence()))),
         ("status", text(status(checkpoint.status()))),
         ("metrics", option(checkpoint.metrics().map(value))),
@@ -100,27 +112,61 @@ fn named(run: &Run, metric: &str) -> String {
     ])
 }
 
-fn failure(run: &Run) -> String {
-    let found = run.failure();
-    let part = |part: fn(&Failure) -> &str| text(found.map_or("", part));
+fn run_failure(run: &Run) -> String {
+    let nothing = [
+        ("type", text("")),
+        ("module", text("")),
+        ("message", text("")),
+        ("traceback", text("")),
+        ("source", text("")),
+        ("count", option(None)),
+        ("recovered", false.to_string()),
+        ("workers", list(std::iter::empty())),
+    ];
+    let mut members = vec![("presence", text(presence(run.failure_presence())))];
+    members.extend(run.failure().map_or_else(|| nothing.to_vec(), failure));
+    object(&members)
+}
+
+fn failure(failure: &Failure) -> Vec<(&'static str, String)> {
+    let mut members = details(failure);
+    members.push(("workers", list(failure.workers().iter().map(worker))));
+    members
+}
+
+fn worker(worker: &Failure) -> String {
+    let mut members = vec![("rank", number(worker.rank()))];
+    members.extend(details(worker));
+    object(&members)
+}
+
+fn details(failure: &Failure) -> Vec<(&'static str, String)> {
+    vec![
+        ("type", text(failure.class())),
+        ("module", text(failure.module())),
+        ("message", text(failure.message())),
+        ("traceback", text(failure.traceback())),
+        ("source", text(failure.source())),
+        ("count", failure.occurrences().to_string()),
+        ("recovered", failure.recovered().to_string()),
+    ]
+}
+
+fn configured(run: &Run) -> String {
     object(&[
-        ("presence", text(presence(run.failure_presence()))),
-        ("type", part(Failure::class)),
-        ("module", part(Failure::module)),
-        ("message", part(Failure::message)),
-        ("traceback", part(Failure::traceback)),
-        ("source", part(Failure::source)),
-        ("count", option(found.map(|failure| failure.occurrences().to_string()))),
-        ("recovered", found.is_some_and(Failure::recovered).to_string()),
-        (
-            "workers",
-            list(
-                found
-                    .into_iter()
-                    .flat_map(Failure::workers)
-                    .map(|worker| object(&[("rank", option(worker.rank().map(|rank| rank.to_string())))])),
-            ),
-        ),
+        ("metric", text(run.configured_metric())),
+        ("mode", option(run.configured_mode().map(|found| text(mode(found))))),
+        ("keep", number(run.configured_keep())),
+    ])
+}
+
+fn attempt(attempt: &Attempt) -> String {
+    object(&[
+        ("status", text(attempt.status())),
+        ("start_time_ns", number(attempt.start_time())),
+        ("end_time_ns", number(attempt.end_time())),
+        ("workers", attempt.worker_count().to_string()),
+        ("failure", option(attempt.failure().map(|found| object(&failure(found))))),
     ])
 }
 
@@ -188,6 +234,10 @@ fn option(value: Option<String>) -> String {
     value.unwrap_or_else(|| "null".to_owned())
 }
 
+fn number(number: Option<impl ToString>) -> String {
+    option(number.map(|number| number.to_string()))
+}
+
 fn text(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
@@ -235,6 +285,14 @@ fn status(status: Status) -> &'static str {
         Status::ValidationFailed => "validation_failed",
         Status::ValidationTimedOut => "validation_timed_out",
         _ => "a status that this program does not know",
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Min => "min",
+        Mode::Max => "max",
+        _ => "a mode that this program does not know",
     }
 }
 

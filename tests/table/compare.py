@@ -33,7 +33,8 @@ import materialise  # noqa: E402
 # Found when a run is opened; the other codes may wait until the rows are read.
 OPENING = set("""no_result_file used_progress_csv torn_last_line deleted_checkpoint missing_checkpoint uncommitted_checkpoint
     unjoined_checkpoint approximate_join unsafe_name bad_error_pickle both_layouts no_snapshot unknown_field wrong_type
-    index_mismatch order_guessed duplicate_checkpoint latest_not_listed latest_missing latest_metrics_differ""".split())
+    index_mismatch order_guessed duplicate_checkpoint latest_not_listed latest_missing latest_metrics_differ
+    bad_event torn_last_event no_matching_event""".split())
 OPENING_OF_SNAPSHOT = OPENING | {"bom", "invalid_utf8", "lone_surrogate", "duplicate_key"}
 DAMAGE = set("""torn_last_line bad_line torn_last_event bad_event invalid_utf8 lone_surrogate ragged_row bad_error_pickle
     unreadable_file wrong_type index_mismatch duplicate_checkpoint latest_not_listed unsafe_name missing_checkpoint""".split())
@@ -191,6 +192,11 @@ class Case:
     path: str  # what is opened
     expected: dict
     powerless: bool = False  # whether it is opened without the capabilities of root
+    events: str = ""  # the setting `events`
+
+    @property
+    def settings(self):
+        return [("events", self.events)] if self.events else []
 
     @property
     def title(self):
@@ -202,8 +208,9 @@ class Case:
         return [name for name in self.expected.get("best", {}) if "\0" not in name]
 
 
-def load_cases(corpus, scratch):
-    """Makes all run directories below `scratch`, unless an earlier run has, and reads what is expected of each."""
+def load_cases(corpus, scratch, with_events=False):
+    """Makes all run directories below `scratch`, unless an earlier run has, and reads what is expected of each; with export
+    events, where a case has them, also of a case of its own."""
     made = os.path.join(scratch, "cases.json")
     if not os.path.exists(made):
         paths = {os.path.relpath(where, corpus): materialise.materialise(where, scratch) for where in materialise.cases(corpus)}
@@ -221,6 +228,10 @@ def load_cases(corpus, scratch):
             cases.append(Case(name, family, path, expected, powerless=True))
         else:
             cases.append(Case(name, family, path, expected))
+        if with_events and golden.get("events"):
+            events = os.path.join(scratch, golden["case"].replace("/", "."), "events")
+            expected = {**expected, **from_golden(golden["expected_with_events"])}
+            cases.append(Case(f"{name} with events", family, path, expected, events=events))
         for trial in golden.get("trials", []):
             where = os.path.join(path, trial["dir"])
             cases.append(Case(f"{name}/{trial['dir']}", family, where, from_golden(trial["expected"])))
@@ -256,9 +267,10 @@ def run(command, cases):
     """Asks one process. Returns the lines that it printed, and how it failed, if it did."""
     fields = []
     for case in cases:
-        fields += [os.fsencode(case.path), str(len(case.metrics)).encode(), *(name.encode() for name in case.metrics)]
+        settings = [text for setting in case.settings for text in setting]
+        fields += [case.path, str(len(case.settings)), *settings, str(len(case.metrics)), *case.metrics]
     try:
-        done = subprocess.run(command, input=b"".join(field + b"\0" for field in fields), stdout=subprocess.PIPE,
+        done = subprocess.run(command, input=b"".join(os.fsencode(field) + b"\0" for field in fields), stdout=subprocess.PIPE,
                               timeout=PROGRAM_SECONDS, check=False)
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:
@@ -340,9 +352,10 @@ def expected_answer(case):
         checkpoints=checkpoints,
         leftovers=[expected_checkpoint(path, name, None, None, "present", "uncommitted", None) for name in e["leftovers"]],
         named=[expected_named(path, name, e["best"][name]) for name in case.metrics],
-        failure=expected_failure(path, e["failure"]),
-        config=Record(presence=e["config"]["presence"], value=e["config"]["value"], source=e["config"]["source"] or ""),
+        failure=expected_failure(path, e["failure"], failed_workers(case)),
+        config=Record(presence=e["config"]["presence"], value=e["config"]["value"], source=source_of(e["config"])),
         return_value=Record(presence=e["return_value"]["presence"], value=None, source=""),
+        **expected_course(case),
         diagnostics=list_of("code", "severity", "file", "line", "message"), json=ANY)
 
 
@@ -373,15 +386,90 @@ def expected_named(path, metric, golden):
                   rank=Record({mode: rank(golden[mode]) for mode in MODES}))
 
 
-def expected_failure(path, golden):
+def source_of(golden):
+    """The source of what is absent is not in the API."""
+    return golden["source"] or "" if golden["presence"] == "present" else ""
+
+
+def expected_failure(path, golden, workers):
     present = golden["presence"] == "present"
     # error.pkl is not read yet, and what it tells is in no other file.
     pickled = os.path.lexists(os.path.join(path, "error.pkl"))
-    told = {name: ANY if pickled else golden[name] or "" for name in ("type", "module", "message", "source")}
-    traceback = Matches("a traceback" if golden["has_traceback"] else "no traceback",
-                        lambda got: isinstance(got, str) and ('File "' in got) == golden["has_traceback"])
-    return Record(told, presence=golden["presence"], traceback=ANY if pickled else traceback if present else "",
-                  count=golden["count"] if present else None, recovered=golden["recovered"], workers=[])
+    told = {name: ANY if pickled else golden[name] or "" for name in ("type", "module", "message")}
+    return Record(told, presence=golden["presence"], source=ANY if pickled else source_of(golden),
+                  traceback=ANY if pickled else expected_traceback(golden) if present else "",
+                  count=golden["count"] if present else None, recovered=golden["recovered"], workers=workers)
+
+
+def expected_traceback(golden):
+    return Matches("a traceback" if golden["has_traceback"] else "no traceback",
+                   lambda got: isinstance(got, str) and ('File "' in got) == golden["has_traceback"])
+
+
+def expected_course(case):
+    """What only export events tell."""
+    e = case.expected
+    configured = e.get("configured", dict.fromkeys(("metric", "mode", "num_to_keep")))
+    texts = failed_attempts(case.events) if case.events else {}
+    return {
+        "status": e.get("status") or "", "status_detail": e.get("status_detail") or "",
+        "start_time_ns": e.get("start_time_ns"), "end_time_ns": e.get("end_time_ns"),
+        "configured": Record(metric=configured["metric"] or "", mode=configured["mode"], keep=configured["num_to_keep"]),
+        "attempts": [
+            Record(status=one["status"] or "", start_time_ns=one["start_time_ns"], end_time_ns=one["end_time_ns"],
+                   workers=one["workers"], failure=expected_incident(one, e, texts.get(one["start_time_ns"], "")))
+            for one in e.get("attempts", [])]}
+
+
+def expected_incident(attempt, e, text):
+    """The failure of an attempt; None if it did not fail."""
+    if attempt["status"] != "errored":
+        return None
+    end = attempt["end_time_ns"]
+    later = end is not None and any((one["start_time_ns"] or 0) > end for one in e["attempts"])
+    recovered = later or e["status"] == "finished"
+    return Record(**expected_details(attempt), recovered=recovered, workers=expected_workers(text, {**attempt, "recovered": recovered}))
+
+
+def expected_details(golden):
+    told = {name: golden[name] or "" for name in ("type", "module", "message")}
+    return {**told, "traceback": expected_traceback(golden), "source": "events", "count": 1}
+
+
+def failed_workers(case):
+    """The workers of the failure of the run: those that the text names which tells it."""
+    e = case.expected
+    if not case.events or e["failure"]["presence"] != "present":
+        return []
+    texts = failed_attempts(case.events)
+    errored = [texts.get(one["start_time_ns"], "") for one in e["attempts"] if one["status"] == "errored"]
+    told = e["status_detail"] if e["status"] in ("errored", "aborted") else errored[-1] if errored else ""
+    return expected_workers(told or "", e["failure"])
+
+
+def expected_workers(text, golden):
+    """Each rank that a heading in the text names. Goldens tell the details of the first block only."""
+    workers = []
+    for place, ranks in enumerate(re.findall(r"^\[Rank ([0-9, ]+) Error Snippet\]:$", text, re.M)):
+        details = expected_details(golden) if place == 0 else dict.fromkeys(
+            ("type", "module", "message", "traceback", "source", "count"), ANY)
+        workers += [Record(**details, recovered=golden["recovered"], rank=int(rank)) for rank in ranks.split(",")]
+    return workers
+
+
+def failed_attempts(events):
+    """What the logs say of each attempt that failed, by the time at which it started."""
+    texts = {}
+    for name in os.listdir(events):
+        with open(os.path.join(events, name), "rb") as f:
+            for line in f:
+                try:
+                    data = json.loads(line)["event_data"]
+                    if data["status"] == "ERRORED" and "attempt_id" in data:
+                        texts[int(data["start_time_ns"])] = data["status_detail"]
+                except (ValueError, TypeError, KeyError):
+                    continue
+    return texts
 
 
 # ---- How the members of an answer agree -----------------------------------------------------------------------------
@@ -492,14 +580,22 @@ def expected_json(answer):
     def source_and_value(one):
         return {"presence": one["presence"], "source": text(one["source"]), "value": outgoing(one["value"])}
 
+    def details(told):
+        # A class may have no message, but a message that is unknown is no text.
+        return {"type": text(told["type"]), "module": text(told["module"]),
+                "message": told["message"] if told["type"] else text(told["message"]),
+                "traceback": text(told["traceback"]), "source": text(told["source"]), "occurrences": told["count"],
+                "recovered": told["recovered"]}
+
+    def whole(told):
+        return {**details(told), "workers": [{"rank": one["rank"], **details(one)} for one in told["workers"]]}
+
+    def attempt(one):
+        return {**one, "status": text(one["status"]), "failure": one["failure"] and whole(one["failure"])}
+
     failure = {"presence": answer["failure"]["presence"]}
     if failure["presence"] == "present":
-        told = answer["failure"]
-        # Only events tell of workers. A class may have no message, but a message that is unknown is no text.
-        failure |= {"type": text(told["type"]), "module": text(told["module"]),
-                    "message": told["message"] if told["type"] else text(told["message"]),
-                    "traceback": text(told["traceback"]), "source": text(told["source"]), "occurrences": told["count"],
-                    "recovered": told["recovered"], "workers": []}
+        failure |= whole(answer["failure"])
     return {
         **{key: text(answer[key]) for key in ("uri", "path", "filesystem", "layout", "ray_version")},
         "metrics": outgoing(answer["metrics"]),
@@ -507,6 +603,10 @@ def expected_json(answer):
         **{key: [checkpoint(one) for one in answer[key]] for key in ("checkpoints", "leftovers")},
         "failure": failure,
         **{key: source_and_value(answer[key]) for key in ("config", "return_value")},
+        **{key: text(answer[key]) for key in ("status", "status_detail")},
+        **{key: answer[key] for key in ("start_time_ns", "end_time_ns")},
+        "configured": {**answer["configured"], "metric": text(answer["configured"]["metric"])},
+        "attempts": [attempt(one) for one in answer["attempts"]],
         "diagnostics": [{**one, "file": text(one["file"])} for one in answer["diagnostics"]]}
 
 
@@ -662,11 +762,11 @@ def print_families(passed, failed):
 
 def compare(options, scratch):
     """Runs the whole comparison. Returns how many cases passed and how many things are wrong."""
-    everything = load_cases(options.corpus, scratch)
+    everything = load_cases(options.corpus, scratch, with_events=True)
     with open(os.path.join(HERE, "pending.json"), encoding="utf-8") as f:
         pending = json.load(f)
     cases = [case for case in everything if fnmatch.fnmatchcase(case.name, options.case)
-             and (options.max_size is None or size_of(case.path) <= options.max_size)]
+             and (options.max_size is None or size_of(case.path) + size_of(case.events) <= options.max_size)]
     lines, faults = ask([*shlex.split(options.under), os.path.abspath(options.program)], cases)
     if options.dump:
         dump(options.dump, cases, lines, scratch)

@@ -119,18 +119,17 @@ impl Logs<'_> {
 /// The number behind the name of a log, without leading zeros; empty for the file that Ray writes now.
 fn number(name: &str) -> Option<&str> {
     let rest = name.strip_prefix(NAME)?;
-    let Some(digits) = rest.strip_prefix('.') else { return rest.is_empty().then_some("") };
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // `.log.0` is older than `.log`.
-    is_number.then(|| digits.trim_start_matches('0')).map(|digits| if digits.is_empty() { "0" } else { digits })
+    let digits =
+        if rest.is_empty() { rest } else { rest.strip_prefix('.').filter(|digits| !digits.is_empty())? };
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.trim_start_matches('0'))
 }
 
 /// An error about the place that a setting names.
-fn of_setting(error: Error) -> Error {
-    match error.code() {
-        Code::Cancelled => error,
-        code => Error::new(code, format_args!("setting {SOURCE}: {error}")),
+pub(super) fn of_setting(error: Error) -> Error {
+    if error.code() == Code::Cancelled {
+        return error;
     }
+    Error::new(error.code(), format_args!("setting {SOURCE}: {error}"))
 }
 
 /// The lines of one log, as it was when it was opened.

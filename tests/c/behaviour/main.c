@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   corpus = argv[1];
   scratch = argv[2];
   test_bad_input();
+  test_events();
   test_metadata();
   test_objects();
   test_values();

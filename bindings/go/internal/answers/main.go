@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	libresult "github.com/libresult/libresult/bindings/go"
 )
@@ -36,28 +37,45 @@ func answerAll(in io.Reader, out io.Writer) error {
 	encoder.SetEscapeHTML(false)
 	fields := bytes.Split(bytes.TrimSuffix(input, []byte{0}), []byte{0})
 	for len(input) > 0 && len(fields) > 0 {
-		if len(fields) < 2 {
-			return errors.New("the input ends within a case")
-		}
 		uri := string(fields[0])
-		count, err := strconv.Atoi(string(fields[1]))
-		if err != nil || count < 0 || count > len(fields)-2 {
-			return fmt.Errorf("%q is no number of metrics that follow", fields[1])
-		}
-		metrics := fields[2 : 2+count]
-		fields = fields[2+count:]
-		if err := encoder.Encode(answer(uri, metrics)); err != nil {
+		pairs, rest, err := counted(fields[1:], 2)
+		if err != nil {
 			return err
 		}
+		metrics, rest, err := counted(rest, 1)
+		if err != nil {
+			return err
+		}
+		settings := make([]libresult.Setting, len(pairs)/2)
+		for i := range settings {
+			settings[i] = libresult.Setting{Key: string(pairs[2*i]), Value: string(pairs[2*i+1])}
+		}
+		if err := encoder.Encode(answer(uri, settings, metrics)); err != nil {
+			return err
+		}
+		fields = rest
 	}
 	return nil
+}
+
+// counted splits fields that start with a number into that many times each, and what follows.
+func counted(fields [][]byte, each int) (found, rest [][]byte, err error) {
+	if len(fields) == 0 {
+		return nil, nil, errors.New("the input ends within a case")
+	}
+	count, err := strconv.Atoi(string(fields[0]))
+	if err != nil || count < 0 || count > (len(fields)-1)/each {
+		return nil, nil, fmt.Errorf("%q is no number of fields that follow", fields[0])
+	}
+	end := 1 + count*each
+	return fields[1:end], fields[end:], nil
 }
 
 // object is a JSON object.
 type object map[string]any
 
-func answer(uri string, metrics [][]byte) object {
-	run, err := libresult.Open(context.Background(), uri)
+func answer(uri string, settings []libresult.Setting, metrics [][]byte) object {
+	run, err := libresult.Open(context.Background(), uri, settings...)
 	if err != nil {
 		return object{"error": errorAnswer(err)}
 	}
@@ -66,22 +84,28 @@ func answer(uri string, metrics [][]byte) object {
 		named[i] = namedAnswer(run, string(metric))
 	}
 	return object{
-		"layout":       run.Layout().String(),
-		"ray_version":  run.RayVersion(),
-		"uri":          run.URI(),
-		"path":         run.Path(),
-		"filesystem":   run.Filesystem(),
-		"metrics":      valueAnswer(membersOrNil(run.Metrics())),
-		"checkpoint":   checkpointAnswer(run.LatestCheckpoint()),
-		"resume":       checkpointAnswer(run.ResumeCheckpoint()),
-		"checkpoints":  checkpointAnswers(run.Checkpoints()),
-		"leftovers":    checkpointAnswers(run.Leftovers()),
-		"named":        named,
-		"failure":      failureAnswer(run.FailurePresence(), run.Failure()),
-		"config":       factAnswer(run.ConfigPresence(), membersOrNil(run.Config()), run.ConfigSource()),
-		"return_value": factAnswer(run.ReturnValuePresence(), run.ReturnValue(), run.ReturnValueSource()),
-		"diagnostics":  diagnosticAnswers(run.Diagnostics()),
-		"json":         run.String(),
+		"layout":        run.Layout().String(),
+		"ray_version":   run.RayVersion(),
+		"uri":           run.URI(),
+		"path":          run.Path(),
+		"filesystem":    run.Filesystem(),
+		"metrics":       valueAnswer(membersOrNil(run.Metrics())),
+		"checkpoint":    checkpointAnswer(run.LatestCheckpoint()),
+		"resume":        checkpointAnswer(run.ResumeCheckpoint()),
+		"checkpoints":   checkpointAnswers(run.Checkpoints()),
+		"leftovers":     checkpointAnswers(run.Leftovers()),
+		"named":         named,
+		"failure":       runFailureAnswer(run.FailurePresence(), run.Failure()),
+		"config":        factAnswer(run.ConfigPresence(), membersOrNil(run.Config()), run.ConfigSource()),
+		"return_value":  factAnswer(run.ReturnValuePresence(), run.ReturnValue(), run.ReturnValueSource()),
+		"status":        run.Status(),
+		"status_detail": run.StatusDetail(),
+		"start_time_ns": timeAnswer(run.StartTime()),
+		"end_time_ns":   timeAnswer(run.EndTime()),
+		"configured":    configuredAnswer(run),
+		"attempts":      attemptAnswers(run.Attempts()),
+		"diagnostics":   diagnosticAnswers(run.Diagnostics()),
+		"json":          run.String(),
 	}
 }
 
@@ -151,28 +175,75 @@ func rankAnswer(ranking *libresult.Ranking, err error) object {
 	return object{"ranked": ranked, "skipped": skipped}
 }
 
-func failureAnswer(presence libresult.Presence, failure *libresult.Failure) object {
-	var count any
+func runFailureAnswer(presence libresult.Presence, failure *libresult.Failure) object {
+	var answer object
 	if failure == nil {
-		failure = &libresult.Failure{}
+		answer = failureAnswer(libresult.Failure{})
+		answer["count"] = nil
 	} else {
-		count = failure.Occurrences
+		answer = failureAnswer(*failure)
 	}
-	workers := []*uint64{}
+	answer["presence"] = presence.String()
+	return answer
+}
+
+func failureAnswer(failure libresult.Failure) object {
+	workers := []object{}
 	for _, worker := range failure.Workers {
-		workers = append(workers, worker.Rank)
+		answer := detailsAnswer(worker)
+		answer["rank"] = worker.Rank
+		workers = append(workers, answer)
 	}
+	answer := detailsAnswer(failure)
+	answer["workers"] = workers
+	return answer
+}
+
+func detailsAnswer(failure libresult.Failure) object {
 	return object{
-		"presence":  presence.String(),
 		"type":      failure.Type,
 		"module":    failure.Module,
 		"message":   failure.Message,
 		"traceback": failure.Traceback,
 		"source":    failure.Source,
-		"count":     count,
+		"count":     failure.Occurrences,
 		"recovered": failure.Recovered,
-		"workers":   workers,
 	}
+}
+
+func configuredAnswer(run *libresult.Run) object {
+	var mode any
+	if best, ok := run.ConfiguredMode(); ok {
+		mode = best.String()
+	}
+	keep, hasKeep := run.ConfiguredKeep()
+	return object{"metric": run.ConfiguredMetric(), "mode": mode, "keep": orNil(keep, hasKeep)}
+}
+
+func attemptAnswers(attempts []libresult.Attempt) []object {
+	answers := []object{}
+	for _, attempt := range attempts {
+		var failure any
+		if attempt.Failure != nil {
+			failure = failureAnswer(*attempt.Failure)
+		}
+		answers = append(answers, object{
+			"status":        attempt.Status,
+			"start_time_ns": timeAnswer(attempt.StartTime),
+			"end_time_ns":   timeAnswer(attempt.EndTime),
+			"workers":       attempt.Workers,
+			"failure":       failure,
+		})
+	}
+	return answers
+}
+
+// timeAnswer is a time in nanoseconds; nil if it is not known.
+func timeAnswer(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UnixNano()
 }
 
 func factAnswer(presence libresult.Presence, value any, source string) object {
