@@ -23,7 +23,8 @@ impl Member for Mode {
 /// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
 ///
 /// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
-/// or `latest`), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`, `events` (a
+/// or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
+/// being written is read again), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`, `events` (a
 /// directory of Ray's export events), `events_path` (where the run lay when it was written); it may be
 /// NULL if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
 /// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, or nothing where `events` says;
