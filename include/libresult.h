@@ -216,12 +216,13 @@ extern "C" {
 ///
 /// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
 /// or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
-/// being written is read again), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`, `events` (a
-/// directory of Ray's export events), `events_path` (where the run lay when it was written); it may be
-/// NULL if `setting_count` is 0. An unknown key is an error; of one key the last value counts.
-/// `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, or nothing where `events` says;
+/// being written is read again), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`,
+/// `events` (a directory of Ray's export events), `events_path` (where the run lay when it was
+/// written); it may be NULL if `setting_count` is 0. An unknown key is an error; of one key the last
+/// value counts. `LIBRESULT_CODE_NOT_FOUND` means that there is no run at `uri`, and nothing else;
 /// `LIBRESULT_CODE_CORRUPT` that a file without which there is no answer does not parse, or that it
-/// exceeds a limit; `LIBRESULT_CODE_PERMISSION` that it may not be read.
+/// exceeds a limit; `LIBRESULT_CODE_PERMISSION` that it may not be read;
+/// `LIBRESULT_CODE_INVALID_ARGUMENT` also that nothing is where `events` says.
 LIBRESULT_MUST_USE
 libresult_error *libresult_run_open(const char *uri,
                                     const libresult_setting *settings,

@@ -858,7 +858,7 @@ class Run {
 
   /// Opens the run at `uri`: a local path, or `file://`, `s3://`, `gs://`, `abfs://`, `http://`.
   ///
-  /// Throws `Code::not_found` if there is no run at `uri`, or nothing where setting `events` says.
+  /// Throws `Code::not_found` if there is no run at `uri`, and for nothing else.
   static Run open(CString uri, Settings settings = {}, const Cancel *cancel = nullptr) {
     return Run(detail::produce<libresult_run>([&](libresult_run **out) {
       return libresult_run_open(uri.get(), settings.data(), settings.size(), detail::get(cancel),

@@ -77,5 +77,5 @@ func TestWithoutEvents(t *testing.T) {
 	}
 	missing := filepath.Join(t.TempDir(), "none")
 	_, err := libresult.Open(t.Context(), corpus("r255v2-ev_scored"), libresult.Setting{Key: "events", Value: missing})
-	expectError(t, err, libresult.ErrNotFound, missing, "events")
+	expectError(t, err, libresult.ErrInvalidArgument, missing, "events")
 }

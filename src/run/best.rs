@@ -101,7 +101,7 @@ impl Run {
         let settings = Settings::new(settings, &[Key::Word("ties", &["earliest", "latest"])])?;
         if self.extent == Extent::Latest {
             let run = self.path();
-            let message = format_args!("{run} was opened with read=latest, which leaves its checkpoints out");
+            let message = format!("{run} was opened with read=latest, which leaves its checkpoints out");
             return Err(Error::invalid(message));
         }
         let metrics: Vec<Option<&Value>> =

@@ -45,9 +45,10 @@ impl Run {
     /// `max_file_bytes`, `max_checkpoints`, `strict`, `retry_ms`, `events`, `events_path`; README.md explains them.
     ///
     /// # Errors
-    /// `NotFound` if there is no run at `uri`, or nothing where setting `events` says; `Corrupt` if the file that holds the answers
-    /// does not parse or exceeds a limit; `Permission` if it may not be read; `InvalidArgument`, `Unsupported`,
-    /// `Io`, `Cancelled`.
+    /// `NotFound` if there is no run at `uri`, and nothing else; `Corrupt` if the file that holds the answers does
+    /// not parse or exceeds a limit, and at the first damage if `strict` is `true`; `Permission` if it may not
+    /// be read; `InvalidArgument`, for nothing where setting `events` says too; `Unsupported`, `Io`,
+    /// `Cancelled`.
     pub fn open(uri: &str, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Self> {
         let (events, events_path) = (Key::Text("events"), Key::Text("events_path"));
         let (read, strict) = (Key::Word("read", &["all", "latest"]), Key::Word("strict", &["true", "false"]));

@@ -40,7 +40,7 @@ impl<'a> Settings<'a> {
                     return Err(Error::invalid(format_args!("setting {key} is '{value}', not '{words}'")));
                 }
                 Key::Count(_, least) if !value.parse().is_ok_and(|count: u64| count >= *least) => {
-                    let range = format_args!("a whole number from {least} on");
+                    let range = format!("a whole number from {least} on");
                     return Err(Error::invalid(format_args!("setting {key} is '{value}', not {range}")));
                 }
                 Key::Text(_) if value.is_empty() => {

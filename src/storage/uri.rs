@@ -26,7 +26,7 @@ pub(crate) fn locate(uri: &str) -> Result<Location> {
         }
         // Credentials may stand in such a URI, so its text stays out of the message.
         Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {
-            let message = format_args!("this build of libresult reads local paths only, not {scheme}://");
+            let message = format!("this build of libresult reads local paths only, not {scheme}://");
             return Err(Error::new(Code::Unsupported, message));
         }
         Some((scheme, _)) => {

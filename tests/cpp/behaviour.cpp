@@ -331,7 +331,7 @@ void export_events() {
   CHECK(alone.status().empty() && alone.status_detail().empty() && alone.attempts().empty());
   CHECK(!alone.start_time() && !alone.end_time());
   CHECK(alone.configured_metric().empty() && !alone.configured_mode() && !alone.configured_keep());
-  THROWS(Run::open(at("r255v2-ev_scored"), {{"events", "/no/such/logs"}}), Code::not_found, "events");
+  THROWS(Run::open(at("r255v2-ev_scored"), {{"events", "/no/such/logs"}}), Code::invalid_argument, "events");
 }
 
 // ---- Ownership ---------------------------------------------------------------------------------

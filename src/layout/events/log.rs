@@ -126,10 +126,13 @@ fn number(name: &str) -> Option<&str> {
 
 /// An error about the place that a setting names.
 pub(super) fn of_setting(error: Error) -> Error {
-    if error.code() == Code::Cancelled {
-        return error;
-    }
-    Error::new(error.code(), format_args!("setting {SOURCE}: {error}"))
+    let code = match error.code() {
+        Code::Cancelled => return error,
+        // `NotFound` is kept for the run itself.
+        Code::NotFound => Code::InvalidArgument,
+        code => code,
+    };
+    Error::new(code, format_args!("setting {SOURCE}: {error}"))
 }
 
 /// The lines of one log, as it was when it was opened.

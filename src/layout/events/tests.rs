@@ -310,7 +310,7 @@ fn errors_name_the_setting_or_the_limit() {
     let missing = error("/none", limits());
     assert_eq!(
         (missing.code(), missing.message()),
-        (Code::NotFound, "setting events: /none: no such file or directory")
+        (Code::InvalidArgument, "setting events: /none: no such file or directory")
     );
     let long = error("/events", Limits { line_bytes: 30, ..limits() });
     assert_eq!(long.code(), Code::Corrupt);

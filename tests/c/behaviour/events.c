@@ -69,7 +69,7 @@ static void settings(void) {
   struct path run_path = copy_case("r260v2-ev_fail0"), none = at("%s/no/events", scratch);
   struct path here = at("%s/no/run", scratch), empty = at("%s/empty-events", scratch);
   libresult_run *run = NULL;
-  FAILS(open_events(run_path.text, none.text, NULL, &run), LIBRESULT_CODE_NOT_FOUND, none.text,
+  FAILS(open_events(run_path.text, none.text, NULL, &run), LIBRESULT_CODE_INVALID_ARGUMENT, none.text,
         "setting events");
   CHECK(run == NULL);
   FAILS(open_events(run_path.text, "", NULL, &run), LIBRESULT_CODE_INVALID_ARGUMENT, "events",
