@@ -393,7 +393,7 @@ impl<'a> Machine<'a> {
     /// A number without sign, of so many bytes, the lowest first.
     fn size(&mut self, length: usize) -> Step<usize> {
         let bytes = self.take(length)?;
-        let number = bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = bytes.iter().rev().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
         usize::try_from(number).map_err(|_| "a size is too large")
     }
 
@@ -440,7 +440,7 @@ fn text(bytes: &[u8]) -> Step<&str> {
     std::str::from_utf8(bytes).map_err(|_| "a line is not UTF-8")
 }
 
-fn decimal<'a>(digits: &'a [u8]) -> Step<Object<'a>> {
+fn decimal(digits: &[u8]) -> Step<Object<'_>> {
     text(digits)?.trim().parse().map(Object::Int).or(Ok(Object::Opaque))
 }
 

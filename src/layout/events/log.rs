@@ -126,12 +126,12 @@ fn number(name: &str) -> Option<&str> {
 
 /// An error about the place that a setting names.
 pub(super) fn of_setting(error: Error) -> Error {
-    let code = match error.code() {
-        Code::Cancelled => return error,
-        // `NotFound` is kept for the run itself.
-        Code::NotFound => Code::InvalidArgument,
-        code => code,
-    };
+    if error.code() == Code::Cancelled {
+        return error;
+    }
+    // `NotFound` is kept for the run itself.
+    let is_nothing = error.code() == Code::NotFound;
+    let code = if is_nothing { Code::InvalidArgument } else { error.code() };
     Error::new(code, format_args!("setting {SOURCE}: {error}"))
 }
 
