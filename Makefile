@@ -156,7 +156,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-sanitizers test-readme test-demo test-consumer
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -223,6 +223,10 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 	compare --language C++ build/plain/answers++ --against "$$scratch/answers"; \
 	compare --language Go build/go/answers --against "$$scratch/answers" --unordered --self-test; \
 	exit $$failed
+	$(took)
+
+test-differences: build ## Holds our answers against those of the real Ray: a rule must explain each difference
+	$(PYTHON) tests/differences.py target/debug/examples/answers --self-test
 	$(took)
 
 SANITIZED := $(addprefix build/asan/,behaviour nulls answers inspect behaviour++ answers++ inspect++)
