@@ -31,6 +31,10 @@ mod nearest;
 mod cancel;
 mod error;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use cancel::Cancel;
 pub use checkpoint::Checkpoint;
 pub use error::{Code, Error, Result};

@@ -16,12 +16,11 @@ type Run struct {
 	c *C.libresult_run
 }
 
-// Open opens the run at uri: a local path, or "file://", "s3://", "gs://", "abfs://", "http://".
+// Open opens the run at uri: a local path, or "file://" and one.
 //
 // It reads what it needs once, and finds out the layout by itself. The error is [ErrNotFound] if
-// there is no run at uri, or nothing where setting "events" says, and then only; the message tells
-// what is there instead. A damaged run opens as long as anything in it can be read;
-// [Run.Diagnostics] tells what could not.
+// there is no run at uri, and then only; the message tells what is there instead. A damaged run
+// opens as long as anything in it can be read; [Run.Diagnostics] tells what could not.
 func Open(ctx context.Context, uri string, settings ...Setting) (*Run, error) {
 	cURI, err := cString("uri", uri)
 	if err != nil {

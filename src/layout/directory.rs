@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::diagnostic::Finding;
 use super::{Diagnostics, Found, Limits, Presence, Status, names};
 use crate::cancel::Cancel;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::storage::{Blob, EntryKind, Fault, Location, StorageError, WholeFile};
 
 /// A pickle is read up to this size.
@@ -101,6 +101,13 @@ impl<'a> Directory<'a> {
             }
             Ok((data, _)) => Ok(Some(data)),
         }
+    }
+
+    /// An error about a line, with the file that it is in.
+    pub(super) fn named(&self, file: &str, error: Error) -> Error {
+        let path = self.location.join(file).path;
+        let is_named = error.message().starts_with(&path) || error.code() == Code::Cancelled;
+        if is_named { error } else { Error::new(error.code(), format_args!("{path}: {error}")) }
     }
 
     /// Whether a directory of this name, which must be safe, is there. Costs one listing for each directory

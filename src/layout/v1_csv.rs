@@ -9,7 +9,7 @@ use crate::cancel;
 use crate::error::Result;
 use crate::parse::csv::Record;
 use crate::parse::json::whole_number;
-use crate::parse::lines::{Blocks, split};
+use crate::parse::lines::{Blocks, check_length, split};
 use crate::storage::Blob;
 use crate::value::{Keys, Object, Value};
 
@@ -133,13 +133,17 @@ impl<'a> CsvRows<'a> {
         let mut record = Record::default();
         let (mut line_number, mut start) = (0, Place::default());
         let mut is_torn = false;
-        while let Some((offset, block)) = blocks.next()? {
+        while let Some((offset, block)) = blocks.next().map_err(|error| self.directory.named(FILE, error))? {
             cancel::check(self.directory.cancel)?;
             for (place, line) in split(block) {
                 line_number += 1;
                 if !record.is_open() {
                     start = Place { line: line_number, byte: Some(offset + place as u64) };
                 }
+                // A record may take several lines.
+                let length = offset + (place + line.len()) as u64 - start.byte.unwrap_or(offset);
+                check_length(length, start.byte.unwrap_or(offset), self.directory.limits.line_bytes)
+                    .map_err(|error| self.directory.named(FILE, error))?;
                 // A cell that is not ended by a line end may be cut, even if it is the last.
                 is_torn = place + line.len() == block.len();
                 if is_torn {

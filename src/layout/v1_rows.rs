@@ -11,7 +11,7 @@ use crate::cancel;
 use crate::error::{Error, Result};
 use crate::parse;
 use crate::parse::json::{JsonError, RowReader};
-use crate::parse::lines::{Blocks, Line, LinesFromEnd, is_blank, split};
+use crate::parse::lines::{Blocks, Line, LinesFromEnd, check_length, is_blank, split};
 use crate::storage::Blob;
 use crate::value::{Object, Value};
 
@@ -84,6 +84,8 @@ impl<'a> JsonRows<'a> {
             cancel::check(self.directory.cancel)?;
             for (start, line) in split(block) {
                 lines += 1;
+                let offset = offset + start as u64;
+                check_length(line.len() as u64, offset, self.most()).map_err(|error| self.named(error))?;
                 if is_blank(line) {
                     continue;
                 }
@@ -96,7 +98,7 @@ impl<'a> JsonRows<'a> {
                 if !is_wanted {
                     continue;
                 }
-                let place = Place { line: lines, byte: Some(offset + start as u64) };
+                let place = Place { line: lines, byte: Some(offset) };
                 let is_ended = start + line.len() < block.len();
                 match rows_on(&mut reader, line, place, diagnostics) {
                     Ok(rows) => {
@@ -167,11 +169,8 @@ impl<'a> JsonRows<'a> {
         self.directory.limits.line_bytes
     }
 
-    /// The error of a line, with the file that it is in.
     fn named(&self, error: Error) -> Error {
-        let path = self.directory.location.join(FILE).path;
-        let is_named = error.message().starts_with(&path);
-        if is_named { error } else { Error::new(error.code(), format_args!("{path}: {error}")) }
+        self.directory.named(FILE, error)
     }
 }
 

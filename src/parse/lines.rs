@@ -7,6 +7,11 @@ use crate::error::{Error, Result};
 /// What is read at once: large enough that the calls do not count, small enough to stay in the cache.
 const BLOCK: usize = 256 * 1024;
 
+/// Fails if a line is longer than the setting `max_line_bytes` allows.
+pub(crate) fn check_length(length: u64, offset: u64, max_line: u64) -> Result<()> {
+    if length > max_line { Err(too_long(offset, max_line)) } else { Ok(()) }
+}
+
 /// A line longer than the setting `max_line_bytes`.
 fn too_long(offset: u64, max_line: u64) -> Error {
     Error::corrupt(format_args!(
@@ -56,10 +61,8 @@ impl<R: FnMut(u64, &mut [u8]) -> Result<usize>> Blocks<R> {
             } else if let Some(newline) = memrchr(b'\n', &self.buffer[fresh.clone()]) {
                 self.done = fresh.start + newline + 1;
             }
-            let unfinished = (self.filled - self.done) as u64;
-            if unfinished > self.max_line || (fresh.is_empty() && self.done as u64 > self.max_line) {
-                return Err(too_long(self.offset + self.done as u64, self.max_line));
-            }
+            // Whole lines are measured by whoever takes them apart.
+            check_length((self.filled - self.done) as u64, self.offset + self.done as u64, self.max_line)?;
             if self.done > 0 || fresh.is_empty() {
                 let lines = &self.buffer[..self.done];
                 return Ok((!lines.is_empty()).then_some((self.offset, lines)));
@@ -110,9 +113,7 @@ impl<R: FnMut(u64, &mut [u8]) -> Result<usize>> LinesFromEnd<R> {
             let text = self.buffer.len() - usize::from(ended);
             let newline = memrchr(b'\n', &self.buffer[..text]);
             let start = newline.map_or(0, |newline| newline + 1);
-            if (text - start) as u64 > self.max_line {
-                return Err(too_long(self.offset + start as u64, self.max_line));
-            }
+            check_length((text - start) as u64, self.offset + start as u64, self.max_line)?;
             if newline.is_some() || self.offset == 0 {
                 if self.buffer.is_empty() {
                     return Ok(None);
@@ -229,12 +230,8 @@ mod tests {
         let file = format!("a\n{}\nb\n", "x".repeat(BLOCK * 2));
         let read = reader(file.as_bytes(), usize::MAX);
         let mut blocks = Blocks::new(read, file.len() as u64, BLOCK as u64);
-        let error = loop {
-            match blocks.next() {
-                Ok(lines) => assert!(lines.is_some()),
-                Err(error) => break error,
-            }
-        };
+        assert_eq!(blocks.next().unwrap().unwrap().1, b"a\n");
+        let error = blocks.next().unwrap_err();
         assert!(error.message().contains("max_line_bytes"), "{error}");
         let mut lines =
             LinesFromEnd::new(reader(file.as_bytes(), usize::MAX), file.len() as u64, BLOCK as u64);

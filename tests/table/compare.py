@@ -4,9 +4,9 @@
 README.md beside this file says how a program is asked and how it answers; a golden's `expected` is what libresult must
 answer. Each difference is one line: case, field, expected, got. The last line is `N passed, N failed`.
 
-Cases that cannot pass yet stand in pending.json, by name, with the reason. One that passes all the same is an error, and so
-is a name that is no case. As root, a case about file permissions is asked twice: as root, whom they do not bind, and without
-root's capabilities, as any other user who owns the files."""
+Each run is also opened strictly, which must fail if there is any damage, and with its export events, if it has them. As root, a case
+about file permissions is asked twice: as root, whom they do not bind, and without root's capabilities, as any other user who owns
+the files."""
 import argparse
 import collections
 import contextlib
@@ -193,10 +193,11 @@ class Case:
     expected: dict
     powerless: bool = False  # whether it is opened without the capabilities of root
     events: str = ""  # the setting `events`
+    strict: bool = False  # whether the setting `strict` is true
 
     @property
     def settings(self):
-        return [("events", self.events)] if self.events else []
+        return [("events", self.events)] * bool(self.events) + [("strict", "true")] * self.strict
 
     @property
     def title(self):
@@ -208,9 +209,15 @@ class Case:
         return [name for name in self.expected.get("best", {}) if "\0" not in name]
 
 
-def load_cases(corpus, scratch, with_events=False):
-    """Makes all run directories below `scratch`, unless an earlier run has, and reads what is expected of each; with export
-    events, where a case has them, also of a case of its own."""
+def strictly(expected):
+    """What is expected of a run that is opened strictly: an error if it has any damage, be it in a row."""
+    damage = DAMAGE & set(expected["diagnostics"])
+    return {"error": "damaged", "damage": damage} if damage else expected
+
+
+def load_cases(corpus, scratch, with_settings=False):
+    """Makes all run directories below `scratch`, unless an earlier run has, and reads what is expected of each; with settings also
+    of a case that is opened strictly, and of one with export events, where it has them."""
     made = os.path.join(scratch, "cases.json")
     if not os.path.exists(made):
         paths = {os.path.relpath(where, corpus): materialise.materialise(where, scratch) for where in materialise.cases(corpus)}
@@ -228,7 +235,9 @@ def load_cases(corpus, scratch, with_events=False):
             cases.append(Case(name, family, path, expected, powerless=True))
         else:
             cases.append(Case(name, family, path, expected))
-        if with_events and golden.get("events"):
+        if with_settings and "error" not in expected:
+            cases.append(Case(f"{name} strictly", family, path, strictly(expected), strict=True))
+        if with_settings and golden.get("events"):
             events = os.path.join(scratch, golden["case"].replace("/", "."), "events")
             expected = {**expected, **from_golden(golden["expected_with_events"])}
             cases.append(Case(f"{name} with events", family, path, expected, events=events))
@@ -309,7 +318,7 @@ def check_answer(case, answer, ordered):
 def expected_error(case):
     code = case.expected["error"]
     words = {"not_a_run": lambda: words_for_no_run(case.path), "corrupt": lambda: [SNAPSHOT],
-             "permission": lambda: [SNAPSHOT], "not_found": list}[code]()
+             "permission": lambda: [SNAPSHOT], "damaged": lambda: ["strict"], "not_found": list}[code]()
 
     def holds(message):
         if not isinstance(message, str) or case.path not in message:
@@ -317,10 +326,13 @@ def expected_error(case):
         rest = message.replace(case.path, "")
         if code == "not_found":
             return not any(word in rest for word in (SNAPSHOT, "result.json", "experiment"))
+        if code == "damaged" and not any(f"({damage}, " in rest for damage in case.expected["damage"]):
+            return False
         return all(word in rest for word in words)
 
     what = f"a message that names {case.path}" + "".join(f", {word}" for word in words)
-    return Record(error=Record(code="not_found" if code == "not_a_run" else code, message=Matches(what, holds)))
+    code_in_c = {"not_a_run": "not_found", "damaged": "corrupt"}.get(code, code)
+    return Record(error=Record(code=code_in_c, message=Matches(what, holds)))
 
 
 def words_for_no_run(path):
@@ -352,7 +364,7 @@ def expected_answer(case):
         checkpoints=checkpoints,
         leftovers=[expected_checkpoint(path, name, None, None, "present", "uncommitted", None) for name in e["leftovers"]],
         named=[expected_named(path, name, e["best"][name]) for name in case.metrics],
-        failure=expected_failure(path, e["failure"], failed_workers(case)),
+        failure=expected_failure(e["failure"], failed_workers(case)),
         config=Record(presence=e["config"]["presence"], value=e["config"]["value"], source=source_of(e["config"])),
         return_value=Record(presence=e["return_value"]["presence"], value=None, source=""),
         **expected_course(case),
@@ -391,13 +403,11 @@ def source_of(golden):
     return golden["source"] or "" if golden["presence"] == "present" else ""
 
 
-def expected_failure(path, golden, workers):
+def expected_failure(golden, workers):
     present = golden["presence"] == "present"
-    # error.pkl is not read yet, and what it tells is in no other file.
-    pickled = os.path.lexists(os.path.join(path, "error.pkl"))
-    told = {name: ANY if pickled else golden[name] or "" for name in ("type", "module", "message")}
-    return Record(told, presence=golden["presence"], source=ANY if pickled else source_of(golden),
-                  traceback=ANY if pickled else expected_traceback(golden) if present else "",
+    told = {name: golden[name] or "" for name in ("type", "module", "message")}
+    return Record(told, presence=golden["presence"], source=source_of(golden),
+                  traceback=expected_traceback(golden) if present else "",
                   count=golden["count"] if present else None, recovered=golden["recovered"], workers=workers)
 
 
@@ -762,30 +772,22 @@ def print_families(passed, failed):
 
 def compare(options, scratch):
     """Runs the whole comparison. Returns how many cases passed and how many things are wrong."""
-    everything = load_cases(options.corpus, scratch, with_events=True)
-    with open(os.path.join(HERE, "pending.json"), encoding="utf-8") as f:
-        pending = json.load(f)
+    everything = load_cases(options.corpus, scratch, with_settings=True)
     cases = [case for case in everything if fnmatch.fnmatchcase(case.name, options.case)
              and (options.max_size is None or size_of(case.path) + size_of(case.events) <= options.max_size)]
     lines, faults = ask([*shlex.split(options.under), os.path.abspath(options.program)], cases)
     if options.dump:
         dump(options.dump, cases, lines, scratch)
 
-    passed, failed, waiting, good = collections.Counter(), collections.Counter(), 0, []
+    passed, failed, good = collections.Counter(), collections.Counter(), []
     for case, line in zip(cases, lines):
         found = check(case, line, not options.unordered)
-        if case.name in pending and found:
-            waiting += 1
-            continue
-        if case.name in pending:
-            found = [("pending.json", "a difference", "none: no longer pending")]
         report(case, found)
         (failed if found else passed)[case.family] += 1
         if not found:
             good.append((case, line))
 
-    wrong = [f"pending.json: {name} is no case" for name in sorted(set(pending) - {case.name for case in everything})]
-    wrong += faults
+    wrong = list(faults)
     if options.against:
         for case, found in against(options.against, cases, lines, scratch, not options.unordered):
             report(case, found, "against the other language: ")
@@ -801,8 +803,6 @@ def compare(options, scratch):
     print(*wrong, sep="\n", end="\n" if wrong else "")
     if options.by_family:
         print_families(passed, failed)
-    if waiting:
-        print(f"{waiting} pending, for the reasons in pending.json")
     return passed.total(), failed.total() + len(wrong)
 
 

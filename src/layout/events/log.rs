@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use super::SOURCE;
 use crate::cancel::{self, Cancel};
 use crate::error::{Code, Error, Result};
-use crate::layout::diagnostic::Finding;
+use crate::layout::diagnostic::{Finding, Place};
 use crate::layout::{Diagnostics, Limits};
 use crate::parse;
 use crate::parse::json::RowReader;
-use crate::parse::lines::{Blocks, is_blank, split};
+use crate::parse::lines::{Blocks, check_length, is_blank, split};
 use crate::storage::{Blob, EntryKind, Fault, Location};
 use crate::value::{Object, Value};
 
@@ -158,15 +158,19 @@ impl Lines<'_> {
             cancel::check(self.logs.cancel)?;
             for (start, line) in split(block) {
                 number += 1;
+                let offset = offset + start as u64;
+                check_length(line.len() as u64, offset, self.logs.limits.line_bytes)
+                    .map_err(|error| self.named(error))?;
                 if is_blank(line) || !wanted(line) {
                     continue;
                 }
-                match self.event(&mut reader, line, offset + start as u64) {
+                match self.event(&mut reader, line, offset) {
                     Ok(Some(event)) => each(event)?,
                     Ok(None) => {}
                     Err(reason) => {
+                        let place = Place { line: number, byte: Some(offset) };
                         let is_ended = start + line.len() < block.len();
-                        self.no_event(number, is_ended, &reason, diagnostics);
+                        self.no_event(place, is_ended, &reason, diagnostics);
                     }
                 }
             }
@@ -179,7 +183,11 @@ impl Lines<'_> {
         let bom = if offset == 0 { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
         let text = parse::text(bom.unwrap_or(line));
         let (objects, _) = reader.row(&text).map_err(|error| error.to_string())?;
-        let [object] = objects.as_slice() else { return Err("it holds more than one object".to_owned()) };
+        let object = match objects.as_slice() {
+            [] => return Ok(None),
+            [object] => object,
+            [_, _, ..] => return Err("it holds more than one object".to_owned()),
+        };
         let data = object.get("event_data").and_then(Value::as_object);
         let data = data.ok_or_else(|| "it has no object called event_data".to_owned())?;
         let subject = match object.get("source_type").and_then(Value::as_str) {
@@ -197,12 +205,12 @@ impl Lines<'_> {
         Ok(Some(Event { subject, rank, data: data.clone() }))
     }
 
-    fn no_event(&self, line: u64, is_ended: bool, reason: &str, diagnostics: &mut Diagnostics) {
+    fn no_event(&self, place: Place, is_ended: bool, reason: &str, diagnostics: &mut Diagnostics) {
         let (finding, message) = match is_ended {
             true => (Finding::BadEvent, format!("the line is no event and does not count: {reason}")),
             false => (Finding::TornLastEvent, format!("the last line is torn and does not count: {reason}")),
         };
-        diagnostics.add_line(finding, self.path, line, message);
+        diagnostics.add_at(finding, self.path, place, message);
     }
 
     /// The error of a line, with the file that it is in.
@@ -213,5 +221,5 @@ impl Lines<'_> {
 }
 
 fn is_time(value: &Value) -> bool {
-    value.as_bool().is_none() && value.as_f64().is_some_and(|seconds| !seconds.is_nan())
+    value.as_f64().is_some_and(|seconds| !seconds.is_nan())
 }

@@ -69,8 +69,8 @@ static void settings(void) {
   struct path run_path = copy_case("r260v2-ev_fail0"), none = at("%s/no/events", scratch);
   struct path here = at("%s/no/run", scratch), empty = at("%s/empty-events", scratch);
   libresult_run *run = NULL;
-  FAILS(open_events(run_path.text, none.text, NULL, &run), LIBRESULT_CODE_INVALID_ARGUMENT, none.text,
-        "setting events");
+  FAILS(open_events(run_path.text, none.text, NULL, &run), LIBRESULT_CODE_INVALID_ARGUMENT,
+        none.text, "setting events");
   CHECK(run == NULL);
   FAILS(open_events(run_path.text, "", NULL, &run), LIBRESULT_CODE_INVALID_ARGUMENT, "events",
         "empty");
@@ -183,6 +183,26 @@ static void words_that_are_not_known(void) {
   libresult_run_free(run);
 }
 
+static void damaged_logs(void) {
+  struct path path = copy_case("r260v2-ev_fail0");
+  struct path events = make_events("torn-events", "FINISHED", "");
+  struct path log = at("%s/" LOG, events.text);
+  libresult_run *run = NULL;
+  shell("printf '{\"event_' >> '%s'", log.text);
+  WORKS(open_events(path.text, events.text, "/old/run", &run));
+  CHECK(equals(libresult_run_status(run), "finished") && is_noted(run, "torn_last_event"));
+  libresult_run_free(run);
+  libresult_setting settings[] = {
+      {"events", events.text}, {"events_path", "/old/run"}, {"strict", "true"}, {"read", "latest"}};
+  FAILS(libresult_run_open(path.text, settings, 3, NULL, &run), LIBRESULT_CODE_CORRUPT, log.text,
+        "line 3", "byte");
+  // Reading the latest report alone, events tell all the same.
+  settings[2] = settings[3];
+  WORKS(libresult_run_open(path.text, settings, 3, NULL, &run));
+  CHECK(equals(libresult_run_status(run), "finished") && libresult_run_attempt_count(run) == 1);
+  libresult_run_free(run);
+}
+
 static void is_worker(const libresult_failure *worker, uint64_t rank, const char *type,
                       const char *message) {
   uint64_t found = 77;
@@ -235,6 +255,7 @@ void test_events(void) {
   joined_by_path();
   a_run_that_was_moved();
   words_that_are_not_known();
+  damaged_logs();
   workers_that_fail_in_different_ways();
   what_was_configured();
 }
