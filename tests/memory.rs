@@ -1,0 +1,60 @@
+//! Opening takes 16 MB, what its answers hold, and twice the longest line or the snapshot, whatever a run holds. Prints the
+//! runs that take most.
+
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const BASE: u64 = 16_000_000;
+/// A value takes 32 bytes, and as JSON with its comma at least 2.
+const MEMORY_OF_JSON: u64 = 16;
+
+/// The largest thing that is read at once: a line, or a file that is no list of lines.
+fn largest_piece(run: &Path) -> u64 {
+    let names = ["checkpoint_manager_snapshot.json", "params.json", "error.txt", "error.pkl"];
+    let whole = names.iter().filter_map(|name| fs::metadata(run.join(name)).ok()).map(|file| file.len());
+    let rows = ["result.json", "progress.csv"].iter().filter_map(|name| fs::read(run.join(name)).ok());
+    let longest = rows.map(|rows| rows.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or_default() as u64);
+    whole.chain(longest).max().unwrap_or_default()
+}
+
+/// Every run of the corpus, made in `scratch`.
+fn runs(root: &Path, scratch: &Path) -> Vec<(String, PathBuf)> {
+    let corpus = root.join("tests/corpus");
+    let mut command = Command::new("python3");
+    command.arg(corpus.join("materialise.py")).arg("--all").arg(&corpus).arg(scratch);
+    let printed = command.output().expect("python3, which makes the runs");
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let text = String::from_utf8(printed.stdout).expect("UTF-8");
+    let pairs = text.lines().map(|line| serde_json::from_str::<(String, PathBuf)>(line).expect("a case and its path"));
+    pairs.collect()
+}
+
+#[test]
+fn opening_takes_no_more_memory_than_promised() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let peak = std::env::current_exe().expect("this test").ancestors().nth(2).expect("target").join("examples/peak");
+    let scratch = std::env::temp_dir().join(format!("libresult-memory-{}", std::process::id()));
+    fs::create_dir_all(&scratch).expect("a directory");
+    let mut measured = Vec::new();
+    for (case, run) in runs(root, &scratch) {
+        let output = Command::new(&peak).arg(&run).output().expect("the program that opens");
+        assert!(output.status.success(), "{case}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let numbers: Vec<u64> = text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
+        let (risen, answers) = (numbers[0], numbers[1]);
+        let allowed = BASE + 2 * largest_piece(&run) + MEMORY_OF_JSON * answers;
+        measured.push((risen, allowed, answers, case));
+    }
+    fs::remove_dir_all(&scratch).expect("removing the runs");
+    measured.sort_unstable_by(|a, b| b.cmp(a));
+    println!("{:>12} {:>12} {:>12}  bytes: taken, allowed, answers as JSON", "", "", "");
+    for (risen, allowed, answers, case) in measured.iter().take(12) {
+        println!("{risen:>12} {allowed:>12} {answers:>12}  {case}");
+    }
+    let over: Vec<_> = measured.iter().filter(|(risen, allowed, ..)| risen > allowed).collect();
+    assert!(over.is_empty(), "more than promised: {over:?}");
+    assert!(measured.len() > 300);
+}
