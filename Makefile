@@ -156,7 +156,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-fuzz test-sanitizers test-readme test-demo test-consumer
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -228,6 +228,24 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 test-differences: build ## Holds our answers against those of the real Ray: a rule must explain each difference
 	$(PYTHON) tests/differences.py target/debug/examples/answers --self-test
 	$(took)
+
+FUZZ := target/fuzz/release
+FUZZ_SECONDS ?= 600
+
+build-fuzz:
+	CARGO_TARGET_DIR=target/fuzz $(CARGO) build --release --locked --manifest-path fuzz/Cargo.toml --bin plain --bin growth
+.PHONY: build-fuzz
+
+test-fuzz: build build-fuzz ## Fuzzes each parser for some seconds, asks Python about odd JSON, and counts how work grows
+	$(FUZZ)/plain all 3
+	$(PYTHON) tests/json_oracle.py target/debug/examples/answers
+	$(FUZZ)/growth
+	$(PYTHON) tests/growth.py $(FUZZ)/growth
+	$(took)
+
+.PHONY: fuzz
+fuzz: ## Fuzzes each parser for FUZZ_SECONDS with libFuzzer, and prints a record
+	fuzz/libfuzzer.sh $(FUZZ_SECONDS)
 
 SANITIZED := $(addprefix build/asan/,behaviour nulls answers inspect behaviour++ answers++ inspect++)
 # Valgrind is slow: the small runs only.

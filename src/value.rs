@@ -75,6 +75,8 @@ pub(crate) struct Keys {
     names: Box<[Box<str>]>,
     /// Where each name is, if there are too many to compare one by one.
     places: Option<HashMap<Box<str>, usize>>,
+    /// The length of the longest name: nothing longer need be looked for.
+    longest: usize,
 }
 
 impl Keys {
@@ -85,7 +87,8 @@ impl Keys {
     pub(crate) fn new(names: Box<[Box<str>]>) -> Self {
         let places = (names.len() > Self::FEW)
             .then(|| names.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect());
-        Keys { names, places }
+        let longest = names.iter().map(|name| name.len()).max().unwrap_or_default();
+        Keys { names, places, longest }
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {
@@ -94,6 +97,7 @@ impl Keys {
 
     fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
+            _ if name.len() > self.longest => None,
             Some(places) => places.get(name).copied(),
             None => self.names.iter().position(|known| **known == *name),
         }

@@ -1,6 +1,8 @@
 //! `progress.csv`, which counts where `result.json` has no row. CSV has no types: each column gets the
 //! narrowest that fits all its cells.
 
+use std::collections::HashMap;
+
 use super::Diagnostics;
 use super::diagnostic::{Finding, Place};
 use super::directory::Directory;
@@ -44,6 +46,8 @@ pub(super) struct CsvRows<'a> {
     blob: Box<dyn Blob>,
     header: Vec<String>,
     columns: Vec<Column>,
+    /// For each column the first one of its name: of equal names the last counts, in the place of the first.
+    first: Vec<usize>,
     rows: u64,
 }
 
@@ -51,19 +55,22 @@ impl<'a> CsvRows<'a> {
     /// Reads the file once, for the types of its columns. None if it is not there.
     pub(super) fn open(directory: &'a Directory<'a>, diagnostics: &mut Diagnostics) -> Result<Option<Self>> {
         let Some(blob) = directory.open(FILE)? else { return Ok(None) };
-        let mut rows = CsvRows { directory, blob, header: Vec::new(), columns: Vec::new(), rows: 0 };
+        let mut rows =
+            CsvRows { directory, blob, header: Vec::new(), columns: Vec::new(), first: Vec::new(), rows: 0 };
         let mut header = Vec::new();
         let mut columns: Vec<Column> = Vec::new();
+        let mut first = Vec::new();
         let mut count = 0;
         rows.scan(diagnostics, |place, cells, diagnostics| {
             if header.is_empty() {
                 columns = cells.iter().map(|name| Column::new(name)).collect();
                 header = cells;
-                for (column, name) in header.iter().enumerate() {
-                    if header[..column].contains(name) {
-                        let message = format!("column '{name}' is there more than once; the last counts");
-                        diagnostics.add_at(Finding::DuplicateKey, FILE, place, message);
-                    }
+                first = first_of_each_name(&header);
+                let repeated =
+                    header.iter().zip(&first).enumerate().filter(|(column, (_, first))| column != *first);
+                for (_, (name, _)) in repeated {
+                    let message = format!("column '{name}' is there more than once; the last counts");
+                    diagnostics.add_at(Finding::DuplicateKey, FILE, place, message);
                 }
             } else if cells == header {
                 let message = "the header stands among the rows and does not count";
@@ -82,6 +89,7 @@ impl<'a> CsvRows<'a> {
         })?;
         rows.header = header;
         rows.columns = columns;
+        rows.first = first;
         rows.rows = count;
         Ok(Some(rows))
     }
@@ -104,21 +112,17 @@ impl<'a> CsvRows<'a> {
     }
 
     fn row(&self, cells: &[String]) -> Object {
-        let mut names: Vec<Box<str>> = Vec::new();
-        let mut values: Vec<Value> = Vec::new();
-        for ((name, column), cell) in self.header.iter().zip(&self.columns).zip(cells) {
-            if cell.is_empty() {
-                continue;
-            }
-            // Of equal names the last counts, in the place of the first.
-            match names.iter().position(|known| **known == **name) {
-                Some(place) => values[place] = column.value(cell),
-                None => {
-                    names.push(name.as_str().into());
-                    values.push(column.value(cell));
-                }
-            }
+        let mut values: Vec<Option<Value>> = vec![None; self.header.len()];
+        let columns = self.first.iter().zip(&self.columns).zip(cells);
+        for ((first, column), cell) in columns.filter(|(_, cell)| !cell.is_empty()) {
+            values[*first] = Some(column.value(cell));
         }
+        let named = self
+            .header
+            .iter()
+            .zip(values)
+            .filter_map(|(name, value)| Some((Box::from(name.as_str()), value?)));
+        let (names, values): (Vec<Box<str>>, Vec<Value>) = named.unzip();
         Object::new(Keys::new(names.into()).into(), values.into())
     }
 
@@ -201,6 +205,11 @@ impl Column {
     }
 }
 
+fn first_of_each_name(header: &[String]) -> Vec<usize> {
+    let mut known = HashMap::new();
+    header.iter().enumerate().map(|(column, name)| *known.entry(name).or_insert(column)).collect()
+}
+
 fn word(cell: &str) -> Option<f64> {
     WORDS.iter().find(|(word, _)| *word == cell).map(|(_, value)| *value)
 }
@@ -222,6 +231,7 @@ pub(super) fn config(row: &Object, max_depth: usize) -> Option<Value> {
         value: Option<&'a Value>,
     }
     let mut nodes = vec![Node { children: Vec::new(), value: None }];
+    let mut known: HashMap<(usize, &str), usize> = HashMap::new();
     for (name, value) in row.iter() {
         let Some(path) = name.strip_prefix("config/") else { continue };
         if path.split('/').count() > max_depth {
@@ -229,9 +239,8 @@ pub(super) fn config(row: &Object, max_depth: usize) -> Option<Value> {
         }
         let mut node = 0;
         for key in path.split('/') {
-            let known = nodes[node].children.iter().find(|(child, _)| *child == key).map(|(_, place)| *place);
-            let child = known.unwrap_or(nodes.len());
-            if known.is_none() {
+            let child = *known.entry((node, key)).or_insert(nodes.len());
+            if child == nodes.len() {
                 nodes[node].children.push((key, child));
                 nodes.push(Node { children: Vec::new(), value: None });
             }
