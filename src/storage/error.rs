@@ -41,7 +41,9 @@ impl StorageError {
 
     pub(crate) fn io(error: io::Error, path: &str) -> Self {
         let is = |kind| error.kind() == kind;
-        let fault = if is(io::ErrorKind::NotFound) {
+        // Nothing can be where a name is too long, or where links lead in a circle.
+        let is_nowhere = matches!(error.raw_os_error(), Some(libc::ENAMETOOLONG | libc::ELOOP));
+        let fault = if is(io::ErrorKind::NotFound) || is_nowhere {
             Fault::NotFound
         } else if is(io::ErrorKind::NotADirectory) {
             Fault::NotADirectory

@@ -328,6 +328,9 @@ mod tests {
         assert!(matches!(opened(&pipe), Fault::NotAFile));
         assert!(matches!(opened(scratch.0.to_str().unwrap()), Fault::NotAFile));
         assert!(matches!(opened(&scratch.path("nothing")), Fault::NotFound));
+        assert!(matches!(opened(&scratch.path(&"x".repeat(300))), Fault::NotFound));
+        std::os::unix::fs::symlink("loop", scratch.path("loop")).unwrap();
+        assert!(matches!(opened(&scratch.path("loop/below")), Fault::NotFound));
         assert!(matches!(opened(&scratch.path("pipe/below")), Fault::NotADirectory));
     }
 
