@@ -31,6 +31,13 @@ const STATUSES: [(&str, Status); 3] = [
 const OTHER_FIELDS: [&str; 4] =
     ["ray_version", "version", "pending_validation_specs", "current_report_index"];
 
+fn is_known(field: &str) -> bool {
+    let named = [RESULTS, LATEST, INDICES, PENDING];
+    named.contains(&field)
+        || OTHER_FIELDS.contains(&field)
+        || STATUSES.iter().any(|(known, _)| *known == field)
+}
+
 /// An entry of the snapshot: what one report said of its checkpoint.
 struct Entry {
     name: Box<str>,
@@ -158,7 +165,7 @@ fn parse(directory: &Directory, bytes: &[u8], diagnostics: &mut Diagnostics) -> 
         let message = "bytes that are not UTF-8 were read as U+FFFD";
         diagnostics.add(Finding::InvalidUtf8, SNAPSHOT, message);
     }
-    let (value, notes) = json::document(&text, directory.limits.depth).map_err(|error| {
+    let (value, notes) = json::document_of(&text, directory.limits.depth, is_known).map_err(|error| {
         let error = JsonError { offset: error.offset + skipped, ..error };
         Error::corrupt(format_args!("{path}: {error} of {}", bytes.len()))
     })?;
@@ -381,17 +388,13 @@ impl Snapshot {
     /// Notes fields that are not known, and known ones of a wrong type that no answer needed.
     fn check_fields(&mut self) {
         let value = self.value.clone();
-        let known = |name: &str| {
-            let statuses = STATUSES.iter().map(|(field, _)| *field);
-            statuses.chain(OTHER_FIELDS).chain([RESULTS, LATEST, INDICES, PENDING]).any(|field| field == name)
-        };
         for (name, value) in value.iter() {
             match name {
                 "version" | "current_report_index" => self.check_version(value, format_args!("the snapshot")),
                 "pending_validation_specs" => {
                     self.list(name);
                 }
-                name if known(name) => {}
+                name if is_known(name) => {}
                 name => self.unknown_field(name, format_args!("the snapshot")),
             }
         }

@@ -41,6 +41,8 @@ struct JsonReader<'a> {
     /// The keys of objects that were read before, the last ones: most objects repeat them.
     shapes: Shapes,
     notes: Notes,
+    /// Which members of the outermost object are kept; the values of all others are checked, and become null.
+    wanted: fn(&str) -> bool,
 }
 
 /// A member of an object, as it stands in the text.
@@ -61,7 +63,14 @@ enum Open {
 
 impl<'a> JsonReader<'a> {
     fn new(text: &'a str, max_depth: usize) -> Self {
-        JsonReader { text, at: 0, max_depth, shapes: Shapes::default(), notes: Notes::default() }
+        JsonReader {
+            text,
+            at: 0,
+            max_depth,
+            shapes: Shapes::default(),
+            notes: Notes::default(),
+            wanted: |_| true,
+        }
     }
 
     /// Skips white space; whether the text ends there.
@@ -75,9 +84,14 @@ impl<'a> JsonReader<'a> {
         let mut open: Vec<Open> = Vec::new();
         let mut values: Vec<Value> = Vec::new();
         let mut keys: Vec<Cow<'a, str>> = Vec::new();
+        // In a value that is not wanted, what is read is not kept.
+        let mut is_kept = true;
         loop {
             // A value starts here.
             self.skip_space();
+            if open.len() == 1 && keys.len() == 1 + values.len() {
+                is_kept = keys.last().is_none_or(|key| (self.wanted)(key));
+            }
             match self.peek() {
                 Some(b'{') => {
                     self.deepen(open.len())?;
@@ -96,10 +110,19 @@ impl<'a> JsonReader<'a> {
                         continue;
                     }
                 }
-                Some(_) | None => values.push(self.scalar()?),
+                Some(_) | None => {
+                    let scalar = self.scalar()?;
+                    if is_kept {
+                        values.push(scalar);
+                    }
+                }
             }
             // A value, or an opening bracket right before its closing one, ends here.
             loop {
+                if !is_kept && open.len() == 1 {
+                    values.push(Value::Null);
+                    is_kept = true;
+                }
                 let Some(parent) = open.last() else { return Ok(values.pop().unwrap_or_default()) };
                 self.skip_space();
                 match (parent, self.peek()) {
@@ -115,16 +138,20 @@ impl<'a> JsonReader<'a> {
                     }
                     (&Open::Array { values: start }, Some(b']')) => {
                         self.at += 1;
-                        let items: Arc<[Value]> = values.drain(start..).collect();
-                        values.push(Value::Array(Array::new(items)));
                         open.pop();
+                        if is_kept {
+                            let items: Arc<[Value]> = values.drain(start..).collect();
+                            values.push(Value::Array(Array::new(items)));
+                        }
                     }
                     (&Open::Object { values: start, keys: first }, Some(b'}')) => {
                         self.at += 1;
-                        let object = self.object(&keys[first..], &mut values, start);
-                        keys.truncate(first);
-                        values.push(Value::Object(object));
                         open.pop();
+                        if is_kept {
+                            let object = self.object(&keys[first..], &mut values, start);
+                            values.push(Value::Object(object));
+                        }
+                        keys.truncate(first);
                     }
                     (Open::Array { .. }, Some(_) | None) => return Err(self.syntax("expected ',' or ']'")),
                     (Open::Object { .. }, Some(_) | None) => return Err(self.syntax("expected ',' or '}'")),
@@ -379,7 +406,16 @@ pub(crate) fn members(text: &str, max_depth: usize) -> Result<Vec<Member<'_>>, J
 
 /// A text that is one JSON value, with white space around it.
 pub(crate) fn document(text: &str, max_depth: usize) -> Result<(Value, Notes), JsonError> {
-    let mut reader = JsonReader::new(text, max_depth);
+    document_of(text, max_depth, |_| true)
+}
+
+/// The same; if it is an object, only the members of the keys that are `wanted` are kept, and all others are null.
+pub(crate) fn document_of(
+    text: &str,
+    max_depth: usize,
+    wanted: fn(&str) -> bool,
+) -> Result<(Value, Notes), JsonError> {
+    let mut reader = JsonReader { wanted, ..JsonReader::new(text, max_depth) };
     let value = reader.value()?;
     if reader.at_end() { Ok((value, reader.notes)) } else { Err(reader.syntax("text after the end")) }
 }
@@ -570,6 +606,23 @@ mod tests {
         };
         assert_eq!(deep(lists(100_000)), Ok(200_000));
         assert_eq!(deep("{\"a\":".repeat(100_000) + "0" + &"}".repeat(100_000)), Ok(600_001));
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_checked_and_left_out() {
+        let read = |text| document_of(text, 10, |key| key == "a").map(|(value, _)| value.to_json());
+        let text = r#"{"x":[[],{"a":[1,{}]}],"a":{"x":[2]},"y":"\n","z":{"a":1}}"#;
+        assert_eq!(read(text).as_deref(), Ok(r#"{"x":null,"a":{"x":[2]},"y":null,"z":null}"#));
+        assert_eq!(read(r#"[{"x":1},{}]"#).as_deref(), Ok(r#"[{"x":1},{}]"#));
+        for wrong in [
+            r#"{"x":[1,]}"#,
+            r#"{"x":nul}"#,
+            r#"{"x":{"a":}}"#,
+            r#"{"x":[}"#,
+            r#"{"x":[[[[[[[[[[]]]]]]]]]]}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
