@@ -16,7 +16,8 @@ fn largest_piece(run: &Path) -> u64 {
     let names = ["checkpoint_manager_snapshot.json", "params.json", "error.txt", "error.pkl"];
     let whole = names.iter().filter_map(|name| fs::metadata(run.join(name)).ok()).map(|file| file.len());
     let rows = ["result.json", "progress.csv"].iter().filter_map(|name| fs::read(run.join(name)).ok());
-    let longest = rows.map(|rows| rows.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or_default() as u64);
+    let longest =
+        rows.map(|rows| rows.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or_default() as u64);
     whole.chain(longest).max().unwrap_or_default()
 }
 
@@ -28,22 +29,48 @@ fn runs(root: &Path, scratch: &Path) -> Vec<(String, PathBuf)> {
     let printed = command.output().expect("python3, which makes the runs");
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let text = String::from_utf8(printed.stdout).expect("UTF-8");
-    let pairs = text.lines().map(|line| serde_json::from_str::<(String, PathBuf)>(line).expect("a case and its path"));
+    let pairs = text
+        .lines()
+        .map(|line| serde_json::from_str::<(String, PathBuf)>(line).expect("a case and its path"));
     pairs.collect()
+}
+
+/// Runs that the corpus does not keep: much of what no answer needs.
+fn wasteful(scratch: &Path) -> Vec<(String, PathBuf)> {
+    let lists = vec!["[]"; 2_000_000].join(",");
+    let files = [
+        (
+            "unknown field",
+            "checkpoint_manager_snapshot.json",
+            format!("{{\"checkpoint_results\":[],\"x\":[{lists}]}}"),
+        ),
+        ("row without a checkpoint", "result.json", format!("{{\"x\":[{lists}]}}\n{{\"a\":1}}\n")),
+        ("pickle of lists", "error.pkl", "]".repeat(2_000_000)),
+        ("bad lines", "result.json", "{\"checkpoint_dir_name\":\n".repeat(500_000) + "{\"a\":1}\n"),
+    ];
+    let made = files.into_iter().map(|(what, name, text)| {
+        let run = scratch.join(what);
+        fs::create_dir(&run).expect("a directory");
+        fs::write(run.join(name), text).expect("a file");
+        (what.to_owned(), run)
+    });
+    made.collect()
 }
 
 #[test]
 fn opening_takes_no_more_memory_than_promised() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let peak = std::env::current_exe().expect("this test").ancestors().nth(2).expect("target").join("examples/peak");
+    let peak =
+        std::env::current_exe().expect("this test").ancestors().nth(2).expect("target").join("examples/peak");
     let scratch = std::env::temp_dir().join(format!("libresult-memory-{}", std::process::id()));
     fs::create_dir_all(&scratch).expect("a directory");
     let mut measured = Vec::new();
-    for (case, run) in runs(root, &scratch) {
+    for (case, run) in runs(root, &scratch).into_iter().chain(wasteful(&scratch)) {
         let output = Command::new(&peak).arg(&run).output().expect("the program that opens");
         assert!(output.status.success(), "{case}: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("UTF-8");
-        let numbers: Vec<u64> = text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
+        let numbers: Vec<u64> =
+            text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
         let (risen, answers) = (numbers[0], numbers[1]);
         let allowed = BASE + 2 * largest_piece(&run) + MEMORY_OF_JSON * answers;
         measured.push((risen, allowed, answers, case));
