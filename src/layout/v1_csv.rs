@@ -112,7 +112,8 @@ impl<'a> CsvRows<'a> {
     }
 
     fn row(&self, cells: &[String]) -> Object {
-        let mut values: Vec<Option<Value>> = vec![None; self.header.len()];
+        // The first column of a name is never behind it, so a short row has a place for each.
+        let mut values: Vec<Option<Value>> = vec![None; self.header.len().min(cells.len())];
         let columns = self.first.iter().zip(&self.columns).zip(cells);
         for ((first, column), cell) in columns.filter(|(_, cell)| !cell.is_empty()) {
             values[*first] = Some(column.value(cell));

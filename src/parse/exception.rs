@@ -2,7 +2,7 @@
 
 use super::error_log::is_frame;
 use super::pickle::{Id, Object, Pickle};
-use super::python::{quoted, repr};
+use super::python::{LONGEST, repr};
 
 /// An exception that was pickled.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct PickledException {
     pub class: String,
     /// Its only argument, if that is text: what most exceptions mean by their message.
     pub text_argument: Option<String>,
-    /// What Python's `str` would show.
+    /// What Python's `str` would show, if there is no such argument.
     pub shown: String,
     /// The traceback that Ray kept as text.
     pub traceback: Option<String>,
@@ -22,22 +22,25 @@ pub(crate) struct PickledException {
 /// Wrappers that are looked through at most, and the depth of classes made by classes.
 const MOST_LEVELS: usize = 16;
 /// More workers than any run of Ray has.
-const MOST_WORKERS: usize = 100_000;
+const MOST_WORKERS: usize = 10_000;
+/// What the messages of all workers take together: a small pickle can give many of them one long text.
+const MOST_WORKER_TEXT: usize = 4 << 20;
+/// A longer name is no class.
+const LONGEST_NAME: usize = 1_000;
 
 /// The exception that a pickle stands for; of Ray's `RayTaskError` its cause.
 pub(crate) fn pickled_exception(pickle: &Pickle) -> Option<PickledException> {
     let mut found = Raised::new(pickle, pickle.root())?;
     let outer = found;
-    for _ in 0..MOST_LEVELS {
-        match found.cause() {
-            Some(cause) => found = cause,
-            None => break,
-        }
-    }
-    let mut exception = found.describe();
+    found = found.innermost();
+    // Its own text stands in the pickle once.
+    let mut room = usize::MAX;
+    let mut exception = found.describe(&mut room);
     exception.traceback = outer.traceback();
     let workers = found.worker_failures().iter().take(MOST_WORKERS);
-    exception.workers = workers.filter_map(|(rank, failure)| found.worker(*rank, *failure)).collect();
+    room = MOST_WORKER_TEXT;
+    exception.workers =
+        workers.filter_map(|(rank, failure)| found.worker(*rank, *failure, &mut room)).collect();
     Some(exception)
 }
 
@@ -64,7 +67,7 @@ impl<'p> Raised<'p> {
         let (module, class) = class_of(pickle, class_id)?;
         // A class that another holds: only its own name is shown.
         let class = class.rsplit('.').next().unwrap_or(class);
-        let is_class = class.starts_with(char::is_uppercase);
+        let is_class = class.starts_with(char::is_uppercase) && class.len().max(module.len()) <= LONGEST_NAME;
         is_class.then_some(Raised { pickle, module, class, arguments, state: *state })
     }
 
@@ -74,16 +77,26 @@ impl<'p> Raised<'p> {
             return None;
         }
         let kept = self.state.and_then(|state| self.pickle.get(state, "cause"));
-        kept.iter().chain(self.arguments).find_map(|id| Raised::new(self.pickle, *id))
+        let mut arguments = kept.iter().chain(self.arguments).take(MOST_LEVELS);
+        arguments.find_map(|id| Raised::new(self.pickle, *id))
     }
 
-    fn describe(&self) -> PickledException {
+    /// What stands behind all wrappers.
+    fn innermost(self) -> Raised<'p> {
+        let levels = std::iter::successors(Some(self), Raised::cause);
+        levels.take(MOST_LEVELS).last().unwrap_or(self)
+    }
+
+    /// What can be told of it in `room` bytes, which become fewer.
+    fn describe(&self, room: &mut usize) -> PickledException {
         let only = if let [only] = self.arguments { self.pickle.text(*only) } else { None };
+        let only = only.map(|text| fitting(text, room).to_owned());
+        let shown = if only.is_some() || *room == 0 { String::new() } else { self.shown() };
         PickledException {
             module: self.module.to_owned(),
             class: self.class.to_owned(),
-            text_argument: only.map(str::to_owned),
-            shown: self.shown(),
+            text_argument: only,
+            shown: fitting(&shown, room).to_owned(),
             traceback: None,
             workers: Vec::new(),
         }
@@ -112,14 +125,18 @@ impl<'p> Raised<'p> {
                     [one, ..] => format!("{message}: {}", name(one)),
                 }
             }
-            [only] => match text(only) {
-                Some(text) if self.class == "KeyError" => quoted(text),
-                Some(text) => text.to_owned(),
-                None => repr(self.pickle, *only),
-            },
+            [only] => repr(self.pickle, *only),
             several => {
-                let shown: Vec<String> = several.iter().map(|id| repr(self.pickle, *id)).collect();
-                format!("({})", shown.join(", "))
+                let mut shown = String::new();
+                for (place, id) in several.iter().enumerate() {
+                    if shown.len() > LONGEST {
+                        shown.push('…');
+                        break;
+                    }
+                    shown.push_str(if place > 0 { ", " } else { "" });
+                    shown.push_str(&repr(self.pickle, *id));
+                }
+                format!("({shown})")
             }
         }
     }
@@ -136,20 +153,25 @@ impl<'p> Raised<'p> {
     /// The exceptions of workers by rank, which Ray's `WorkerGroupError` and its like carry.
     fn worker_failures(&self) -> &'p [(Id, Id)] {
         let kept = self.state.and_then(|state| self.pickle.get(state, "worker_failures"));
-        let arguments = kept.iter().chain(self.arguments);
+        let arguments = kept.iter().chain(self.arguments).take(MOST_LEVELS);
         let mut by_rank = arguments.filter_map(|id| self.pickle.object(*id).as_dict());
         let is_rank = |(rank, _): &(Id, Id)| self.pickle.object(*rank).as_int().is_some_and(|rank| rank >= 0);
         by_rank.find(|members| members.iter().all(is_rank)).unwrap_or_default()
     }
 
-    fn worker(&self, rank: Id, failure: Id) -> Option<(u64, PickledException)> {
+    fn worker(&self, rank: Id, failure: Id, room: &mut usize) -> Option<(u64, PickledException)> {
         let rank = self.pickle.object(rank).as_int()?;
-        let mut found = Raised::new(self.pickle, failure)?;
-        for _ in 0..MOST_LEVELS {
-            found = found.cause().unwrap_or(found);
-        }
-        Some((u64::try_from(rank).ok()?, found.describe()))
+        let found = Raised::new(self.pickle, failure)?.innermost();
+        Some((u64::try_from(rank).ok()?, found.describe(room)))
     }
+}
+
+/// As much of a text as there is room for, which it takes.
+fn fitting<'t>(text: &'t str, room: &mut usize) -> &'t str {
+    let end = (0..=text.len().min(*room)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    // An empty text costs its place in the list.
+    *room = room.saturating_sub(end.max(1));
+    &text[..end]
 }
 
 /// Module and name of a class: one that Python would import, or one that cloudpickle carries with it.
@@ -202,14 +224,15 @@ mod tests {
     }
 
     fn shown(bytes: &[u8]) -> String {
-        exception(bytes).unwrap().shown
+        let exception = exception(bytes).unwrap();
+        exception.text_argument.unwrap_or(exception.shown)
     }
 
     #[test]
     fn messages_as_python_shows_them() {
         assert_eq!(shown(b"cbuiltins\nValueError\n)R."), "");
         assert_eq!(shown(b"cbuiltins\nValueError\n\x8c\x04boom\x85R."), "boom");
-        assert_eq!(shown(b"cbuiltins\nKeyError\n\x8c\x01k\x85R."), "'k'");
+        assert_eq!(shown(b"cbuiltins\nKeyError\n\x8c\x01k\x85R."), "k");
         assert_eq!(shown(b"cbuiltins\nKeyError\nK\x05\x85R."), "5");
         assert_eq!(shown(b"cbuiltins\nValueError\nK\x05\x8c\x01x\x86R."), "(5, 'x')");
         let missing = b"cbuiltins\nFileNotFoundError\n(K\x02\x8c\x04none\x8c\x06/a b/ctR.";
@@ -240,6 +263,34 @@ mod tests {
             (found.class.as_str(), workers),
             ("WorkerGroupError", vec![(0, "KeyError"), (7, "OSError")])
         );
+    }
+
+    #[test]
+    fn shared_parts_do_not_multiply() {
+        let long = |count: usize| {
+            [b"X".to_vec(), (count as u32).to_le_bytes().to_vec(), b"x".repeat(count)].concat()
+        };
+        let ranks = |count: u16| {
+            (1..count).flat_map(|rank| [b"M".to_vec(), rank.to_le_bytes().to_vec(), b"h\0".to_vec()].concat())
+        };
+        let group = b"cray.train\nWorkerGroupError\n(\x8c\x01m}(K\0cb\nE\n".to_vec();
+        let shared =
+            [group, long(50_000), b"\x85Rq\0".to_vec(), ranks(5_000).collect(), b"utR.".to_vec()].concat();
+        let found = exception(&shared).unwrap();
+        assert_eq!(found.workers.len(), 5_000);
+        let text: usize = found
+            .workers
+            .iter()
+            .map(|(_, worker)| worker.text_argument.as_ref().map_or(0, String::len))
+            .sum();
+        assert!(text <= MOST_WORKER_TEXT, "{text}");
+        let arguments =
+            [b"cb\nE\n(".to_vec(), long(10_000), b"q\0".to_vec(), b"h\0".repeat(20_000), b"tR.".to_vec()]
+                .concat();
+        assert!(shown(&arguments).len() < 3 * LONGEST);
+        // Names are not copied: one that is not UTF-8 is none.
+        let globals = [b"X\x01\0\0\0\xffq\0h\0h\0\x93.".to_vec()].concat();
+        assert!(Pickle::read(&globals).is_err());
     }
 
     #[test]

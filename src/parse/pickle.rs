@@ -70,6 +70,9 @@ pub(crate) struct Pickle<'a> {
     root: Id,
 }
 
+/// Keys are looked for among so many members, the last ones: those of Ray's objects are few.
+const MOST_MEMBERS: usize = 1_000;
+
 /// More steps are taken for an attack: what Ray writes has a few thousand.
 const MOST_STEPS: usize = 1 << 17;
 
@@ -119,7 +122,7 @@ impl<'a> Pickle<'a> {
     /// The value of a dict under a key that is text.
     pub(crate) fn get(&self, dict: Id, key: &str) -> Option<Id> {
         let members = self.object(dict).as_dict()?;
-        members.iter().rev().find(|(known, _)| self.text(*known) == Some(key)).map(|(_, value)| *value)
+        members.iter().rev().take(MOST_MEMBERS).find(|(known, _)| self.text(*known) == Some(key)).map(|(_, value)| *value)
     }
 }
 
@@ -246,7 +249,8 @@ impl<'a> Machine<'a> {
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let part = |id: Id| match self.objects.get(id) {
-                    Some(Object::Text(text)) => Ok(text.clone()),
+                    // What was not UTF-8 is owned: no name, and copies of it would add up.
+                    Some(Object::Text(Text::Borrowed(text))) => Ok(Text::Borrowed(*text)),
                     Some(_) | None => Err("a name that is no text"),
                 };
                 Object::Global { module: part(module)?, name: part(name)? }

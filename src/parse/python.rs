@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::pickle::{Id, Object, Pickle};
 
 /// What is shown is cut at this length: a small pickle can hold very much by sharing its parts.
-const LONGEST: usize = 10_000;
+pub(crate) const LONGEST: usize = 10_000;
 
 /// What is still to be written.
 enum Piece {
@@ -95,7 +95,7 @@ fn listed(open: &'static str, items: &[Id], close: &'static str) -> Vec<Piece> {
 }
 
 /// A text in quotes, with escapes for what is not printed.
-pub(crate) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::from(quote);
     for char in text.chars() {

@@ -1,6 +1,7 @@
 //! Which checkpoint is best.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::Run;
 use crate::checkpoint::Checkpoint;
@@ -134,7 +135,7 @@ impl Run {
             return Ok(());
         }
         let reports = self.checkpoints.iter().filter_map(Checkpoint::metrics).chain(self.metrics());
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         reports.for_each(|report| add_names(report, &mut names));
         let hint = nearest(path, names.iter().map(String::as_str));
         let hint = hint.map(|name| format!(": did you mean '{name}'?")).unwrap_or_default();
@@ -195,16 +196,24 @@ fn tell(skipped: &[(Checkpoint, Skipped)]) -> String {
 }
 
 /// Adds the names of the metrics in a report, nested ones with `/`: enough of them to find a slip.
-fn add_names(report: &Value, names: &mut Vec<String>) {
+fn add_names(report: &Value, names: &mut BTreeSet<String>) {
     const MOST: usize = 1_000;
+    // A longer one is not what somebody meant.
+    const LONGEST: usize = 200;
     let mut waiting = vec![(String::new(), report)];
     while let Some((prefix, value)) = waiting.pop() {
         for (key, value) in value.as_object().into_iter().flat_map(|object| object.iter()) {
+            if names.len() >= MOST {
+                return;
+            }
+            if prefix.len() + key.len() > LONGEST {
+                continue;
+            }
             let name = format!("{prefix}{key}");
             if value.as_object().is_some() {
-                waiting.push((format!("{name}/"), value));
-            } else if names.len() < MOST && !names.contains(&name) {
-                names.push(name);
+                waiting.push((name + "/", value));
+            } else {
+                names.insert(name);
             }
         }
     }
