@@ -122,7 +122,12 @@ impl<'a> Pickle<'a> {
     /// The value of a dict under a key that is text.
     pub(crate) fn get(&self, dict: Id, key: &str) -> Option<Id> {
         let members = self.object(dict).as_dict()?;
-        members.iter().rev().take(MOST_MEMBERS).find(|(known, _)| self.text(*known) == Some(key)).map(|(_, value)| *value)
+        members
+            .iter()
+            .rev()
+            .take(MOST_MEMBERS)
+            .find(|(known, _)| self.text(*known) == Some(key))
+            .map(|(_, value)| *value)
     }
 }
 
