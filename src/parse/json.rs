@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::decimal::{Decimal, decimal};
 use crate::value::{Array, Keys, Object, Value};
 
 /// Why a text is not JSON.
@@ -249,33 +250,22 @@ impl<'a> JsonReader<'a> {
 
     fn number(&mut self) -> Result<Value, JsonError> {
         let start = self.at;
-        let negative = self.peek() == Some(b'-');
-        if negative {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.skip_digits(),
-            Some(b'I') if negative => return self.word("Infinity", Value::Float(f64::NEG_INFINITY)),
-            Some(_) | None => return Err(self.syntax("expected a digit")),
-        }
-        let mut whole = true;
-        // As in Python, a point or an exponent without digits is not part of the number.
-        if self.peek() == Some(b'.') && self.byte(1).is_some_and(|byte| byte.is_ascii_digit()) {
-            whole = false;
-            self.at += 1;
-            self.skip_digits();
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            let sign = usize::from(matches!(self.byte(1), Some(b'+' | b'-')));
-            if self.byte(1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
-                whole = false;
-                self.at += 1 + sign;
-                self.skip_digits();
+        let Some((number, end)) = decimal(self.text.as_bytes(), start) else {
+            if self.peek() == Some(b'-') {
+                self.at += 1;
+                if self.peek() == Some(b'I') {
+                    return self.word("Infinity", Value::Float(f64::NEG_INFINITY));
+                }
             }
-        }
-        let text = &self.text[start..self.at];
-        Ok(if whole { whole_number(text) } else { Value::Float(text.parse().unwrap_or(f64::NAN)) })
+            return Err(self.syntax("expected a digit"));
+        };
+        self.at = end;
+        Ok(match number {
+            Decimal::Int(number) => Value::Int(number),
+            Decimal::UInt(number) => Value::UInt(number),
+            Decimal::Big => Value::BigInt(self.text[start..end].into()),
+            Decimal::Float(number) => Value::Float(number),
+        })
     }
 
     /// A string, from its opening to its closing quote.
@@ -386,12 +376,6 @@ impl<'a> JsonReader<'a> {
 
     fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    fn skip_digits(&mut self) {
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
     }

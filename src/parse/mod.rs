@@ -1,6 +1,7 @@
 //! Pure functions on bytes: JSON as Python writes it, lines, CSV, error logs.
 
 pub(crate) mod csv;
+pub(crate) mod decimal;
 pub(crate) mod error_log;
 pub(crate) mod exception;
 pub(crate) mod json;
