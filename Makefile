@@ -225,8 +225,12 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 	exit $$failed
 	$(took)
 
-test-differences: build ## Holds our answers against those of the real Ray: a rule must explain each difference
-	$(PYTHON) tests/differences.py target/debug/examples/answers --self-test
+test-differences: build ## Holds our answers against those of the real Ray, later and live: a rule must explain each difference
+	@$(in_scratch) && failed=0; \
+	for test in differences live; do \
+	  $(PYTHON) tests/$$test.py target/debug/examples/answers --scratch "$$scratch/runs" --self-test || failed=1; \
+	done; \
+	exit $$failed
 	$(took)
 
 FUZZ := target/fuzz/release

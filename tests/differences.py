@@ -178,6 +178,10 @@ class Run:
     def title(self):
         return self.case.title
 
+    def answered(self, ours):
+        """The same run, of which we answer otherwise."""
+        return Run(self.case, self.reader, self.ray, ours)
+
     # What the files say. A file that cannot be read as asked makes these raise.
 
     def has(self, name):
@@ -295,20 +299,19 @@ def same(one, other):
 def runs_of(corpus, cases, answers):
     """Each run of the corpus, once for each reader that judges it."""
     for case, answer in zip(cases, answers):
-        ray = ray_answers(corpus, case.name)
+        ray = golden_of(corpus, case.name)["ray"]
         readers = {"train_v1": ["v1"], "train_v2": ["v2"]}.get(answer.get("layout"), ["v1", "v2"])
         yield from (Run(case, reader, ray[reader], answer) for reader in readers)
 
 
-def ray_answers(corpus, name):
-    """The answers of Ray's readers. A trial of an experiment has its own."""
+def golden_of(corpus, name):
+    """What the golden has of a run. A trial of an experiment has its own part."""
     golden = os.path.join(corpus, name, "golden.json")
     if os.path.exists(golden):
         with open(golden, encoding="utf-8") as f:
-            return json.load(f)["ray"]
+            return json.load(f)
     experiment, trial = os.path.split(name)
-    with open(os.path.join(corpus, experiment, "golden.json"), encoding="utf-8") as f:
-        return next(one["ray"] for one in json.load(f)["trials"] if one["dir"] == trial)
+    return next(one for one in golden_of(corpus, experiment)["trials"] if one["dir"] == trial)
 
 
 def judged_cases(corpus, scratch):
@@ -327,12 +330,15 @@ def differences(run):
         if run.ray_refuses != run.we_refuse:
             yield Difference(OPENS, (), run.ray["outcome"], run.ours["error"]["code"] if run.we_refuse else "ok")
         return
-    for compared in (metrics, latest_checkpoint, checkpoints, checkpoint_metrics, best, error, config, places, return_value):
+    yield from metrics(run.ray["metrics"]["ok"], run.ours)
+    yield from latest_checkpoint((run.ray["checkpoint"]["ok"] or {}).get("path"), run.ours)
+    yield from checkpoints([name for name, _ in ray_list(run)], run.ours)
+    for compared in (checkpoint_metrics, best, error, config, places, return_value):
         yield from compared(run)
 
 
-def metrics(run):
-    ray, ours = compare.from_golden(run.ray["metrics"]["ok"]), run.ours["metrics"]
+def metrics(ray, ours):
+    ray, ours = compare.from_golden(ray), ours["metrics"]
     if ray and ours:
         yield from by_key(METRICS, None, ray, ours)
     elif not same(ray, ours):
@@ -347,9 +353,8 @@ def by_key(facet, name, ray, ours):
             yield Difference(facet, (name, key), one, other)
 
 
-def latest_checkpoint(run):
-    ray, ours = run.ray["checkpoint"]["ok"], run.ours["checkpoint"]
-    ray, ours = ray and name_in_run(ray["path"]), ours and ours["name"]
+def latest_checkpoint(ray, ours):
+    ray, ours = ray and name_in_run(ray), ours["checkpoint"] and ours["checkpoint"]["name"]
     if ray != ours:
         yield Difference(CHECKPOINT, (), ray, ours)
 
@@ -365,8 +370,8 @@ def ray_list(run):
             for one in run.ray["best_checkpoints"]["ok"] or []]
 
 
-def checkpoints(run):
-    ray, ours = [name for name, _ in ray_list(run)], [one["name"] for one in run.ours["checkpoints"]]
+def checkpoints(ray, ours):
+    ours = [one["name"] for one in ours["checkpoints"]]
     for name in dict.fromkeys(ray + ours):
         if ray.count(name) != ours.count(name):
             yield Difference(CHECKPOINTS, (name,), ray.count(name), ours.count(name))
@@ -445,7 +450,7 @@ def return_value(run):
 RULES = collections.defaultdict(list)  # of a facet
 
 
-def explains(*facets):
+def explains(*facets, rules=RULES):
     """Makes a function of a run and a difference a rule for these facets. One that cannot be asked does not hold."""
     def register(rule):
         @functools.wraps(rule)
@@ -455,24 +460,20 @@ def explains(*facets):
             except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError):
                 return False
         for facet in facets:
-            RULES[facet].append(holds)
+            rules[facet].append(holds)
         return holds
     return register
-
-
-def all_rules():
-    return {rule.__name__: rule for rules in RULES.values() for rule in rules}
 
 
 def sentence(rule):
     return " ".join(rule.__doc__.split())
 
 
-def explanations(run, difference):
+def explanations(run, difference, rules=RULES):
     """The ids of all rules that explain this difference."""
     if difference.facet == BEST and not best_is_as_ruled(run, difference):
         return []
-    return [rule.__name__ for rule in RULES[difference.facet] if rule(run, difference)]
+    return [rule.__name__ for rule in rules[difference.facet] if rule(run, difference)]
 
 
 # Whether it opens: the rows of Train V1
@@ -1245,23 +1246,23 @@ def return_value_unknown(run, difference):
 
 # ---- The page -------------------------------------------------------------------------------------------------------
 
+LIVE = "\n## Beside the live Ray\n"  # the section of live.py, which is the last
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 ELSEWHERE = "only seen elsewhere"
 
 
-def read_page():
+def read_page(live):
     """The rules on the page: {id: (sentence, why, example)}; the example is None for a rule only seen elsewhere."""
     with open(PAGE, encoding="utf-8") as f:
-        rows = ROW.findall(f.read())
+        rows = ROW.findall(f.read().split(LIVE)[live])
     rules = {rule: (text, why, None if example == ELSEWHERE else example.strip("`")) for rule, text, why, example in rows}
     assert len(rules) == len(rows), f"docs/differences.md has a rule twice: {[row[0] for row in rows]}"
     return rules
 
 
-def check_page(page, explained):
+def check_page(page, rules, explained):
     """What is wrong with the page. `explained`: the titles of the runs with differences that each rule explains; None if that
     is not to be checked."""
-    rules = all_rules()
     for name in sorted(set(rules) ^ set(page)):
         yield f"{name}: a rule in {'code, but not on the page' if name in rules else 'the page, but not in code'}"
     for name in set(rules) & set(page):
@@ -1353,20 +1354,20 @@ def another(value):
     return "altered" if isinstance(value, str) else [value]
 
 
-def self_test(runs):
+def self_test(runs, comparison):
     """Alters every answer in every way. Returns how many alterations were found, and those that were not: an altered answer
     has a difference that no rule explains, or fewer differences, because it became Ray's."""
     found, missed = 0, []
     for run in runs:
         if run.ray_refuses:
             continue  # nothing to compare with
-        before = {one.key for one in differences(run)}
-        for how, answer in altered_answers(run):
-            altered = Run(run.case, run.reader, run.ray, answer)
-            now = list(differences(altered))
+        before = {one.key for one in comparison.differences(run)}
+        for how, answer in comparison.altered_answers(run):
+            altered = run.answered(answer)
+            now = list(comparison.differences(altered))
             if {one.key for one in now} < before:
                 continue
-            if all(explanations(altered, one) for one in now):
+            if all(comparison.explanations(altered, one) for one in now):
                 missed.append(f"{run.title}: not found: {how}")
             else:
                 found += 1
@@ -1376,9 +1377,29 @@ def self_test(runs):
 # ---- Report ---------------------------------------------------------------------------------------------------------
 
 
-def judge(options, scratch):
+@dataclasses.dataclass
+class Comparison:
+    """What is held against Ray, and what explains where it differs."""
+    title: str
+    description: str
+    live: bool  # whether its rules stand in that section of the page
+    facets: tuple
+    rules: dict
+    cases: object  # (corpus, scratch) -> cases
+    runs_of: object  # (corpus, cases, answers) -> runs
+    differences: object  # run -> differences
+    explanations: object  # (run, difference) -> ids of rules
+    altered_answers: object  # run -> (what is wrong, answer)
+
+    @property
+    def all_rules(self):
+        """In the order of the facets."""
+        return {rule.__name__: rule for facet in self.facets for rule in self.rules[facet]}
+
+
+def judge(comparison, options, scratch):
     """Runs the whole test. Returns how many runs passed and how many things are wrong."""
-    cases = judged_cases(options.corpus, scratch)
+    cases = comparison.cases(options.corpus, scratch)
     lines, wrong = compare.ask([os.path.abspath(options.program)], cases)
     for case, line in zip(cases, lines):
         if isinstance(line, str):
@@ -1388,12 +1409,12 @@ def judge(options, scratch):
         print(*wrong, sep="\n")
         return 0, len(wrong) or 1
 
-    runs = list(runs_of(options.corpus, cases, answers))
+    runs = list(comparison.runs_of(options.corpus, cases, answers))
     used, explained, failed = collections.Counter(), collections.defaultdict(list), set()
     for run in runs:
         unexplained = []
-        for difference in differences(run):
-            rules = explanations(run, difference)
+        for difference in comparison.differences(run):
+            rules = comparison.explanations(run, difference)
             used.update(rules)
             for rule in rules:
                 explained[rule].append(run.title)
@@ -1404,27 +1425,27 @@ def judge(options, scratch):
             print(f"{run.title}: {len(unexplained) - SHOWN_UNEXPLAINED} more that no rule explains")
         failed |= {run.title} if unexplained else set()
 
-    print_rules(used)
+    print_rules(comparison, used)
     own_corpus = os.path.realpath(options.corpus) == os.path.realpath(CORPUS)
-    wrong += check_page(read_page(), explained if own_corpus else None)
+    wrong += check_page(read_page(comparison.live), comparison.all_rules, explained if own_corpus else None)
     if options.self_test:
-        found, missed = self_test(run for run in runs if run.title not in failed)
+        found, missed = self_test((run for run in runs if run.title not in failed), comparison)
         print(f"{found} alterations of answers were found, {len(missed)} were not")
         wrong += missed
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return len(cases) - len(failed), len(failed) + len(wrong)
 
 
-def print_rules(used):
-    for facet in FACETS:
+def print_rules(comparison, used):
+    for facet in comparison.facets:
         print(f"{facet}:")
-        for rule in RULES[facet]:
-            if facet == next(facet for facet in FACETS if rule in RULES[facet]):
+        for rule in comparison.rules[facet]:
+            if facet == next(facet for facet in comparison.facets if rule in comparison.rules[facet]):
                 print(f"  {rule.__name__:<32} {used[rule.__name__] or 'unused':>6}")
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+def parse_options(description):
+    parser = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
     parser.add_argument("program", help="the program that answers")
     parser.add_argument("--corpus", default=CORPUS, metavar="DIR")
     parser.add_argument("--scratch", metavar="DIR", help="where the run directories are, or are made and stay for later runs")
@@ -1432,17 +1453,18 @@ def parse_options():
     return parser.parse_args()
 
 
-def main():
-    options = parse_options()
+def main(comparison):
+    options = parse_options(comparison.description)
     with contextlib.ExitStack() as stack:
         scratch = os.path.realpath(options.scratch or stack.enter_context(tempfile.TemporaryDirectory()))
         os.makedirs(scratch, exist_ok=True)
         # Whoever else is to open the runs must reach them.
         os.chmod(scratch, 0o755)
-        passed, failed = judge(options, scratch)
-    print(f"differences from Ray: {passed} passed, {failed} failed")
+        passed, failed = judge(comparison, options, scratch)
+    print(f"{comparison.title}: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(compare.in_deep_thread(main))
+    RAY = Comparison("differences from Ray", __doc__, False, FACETS, RULES, judged_cases, runs_of, differences, explanations, altered_answers)
+    sys.exit(compare.in_deep_thread(functools.partial(main, RAY)))
