@@ -49,6 +49,9 @@
 #define LIBRESULT_OPEN
 #endif
 
+/// An Arrow C stream: <https://arrow.apache.org/docs/format/CStreamInterface.html>.
+struct ArrowArrayStream;
+
 
 /// How the run is laid out in its directory.
 typedef enum LIBRESULT_OPEN {
@@ -135,6 +138,24 @@ typedef enum LIBRESULT_OPEN {
   LIBRESULT_KIND_OBJECT = 6,
 } libresult_kind;
 
+/// The type of a column of a frame.
+typedef enum LIBRESULT_OPEN {
+  /// Every row is null.
+  LIBRESULT_COLUMN_TYPE_NULL = 0,
+  /// `bool`.
+  LIBRESULT_COLUMN_TYPE_BOOL = 1,
+  /// `int64_t`.
+  LIBRESULT_COLUMN_TYPE_INT64 = 2,
+  /// `uint64_t`: a value is above `INT64_MAX` and none is negative.
+  LIBRESULT_COLUMN_TYPE_UINT64 = 3,
+  /// `double`: numbers of which one at least is no integer.
+  LIBRESULT_COLUMN_TYPE_FLOAT64 = 4,
+  /// UTF-8.
+  LIBRESULT_COLUMN_TYPE_STRING = 5,
+  /// Rows of more than one kind, lists, or integers beyond 64 bits: each as JSON text.
+  LIBRESULT_COLUMN_TYPE_JSON = 6,
+} libresult_column_type;
+
 /// What kind of failure an error is. Later versions may add codes.
 typedef enum LIBRESULT_OPEN {
   /// No failure.
@@ -174,6 +195,9 @@ typedef struct libresult_error libresult_error;
 
 /// What made a run fail.
 typedef struct libresult_failure libresult_failure;
+
+/// Every report of a run as typed columns: one row a report, nested metrics as `eval/loss`.
+typedef struct libresult_frame libresult_frame;
 
 /// Checkpoints in order of a metric, best first.
 typedef struct libresult_ranking libresult_ranking;
@@ -568,6 +592,87 @@ libresult_str libresult_text_str(const libresult_text *text);
 /// Frees `text`.
 void libresult_text_free(libresult_text *text);
 
+/// Reads every report of the run into columns: one row a report, nested metrics as `eval/loss`.
+///
+/// Of V1, column `checkpoint_dir_name` names the checkpoint of a row; of V2, rows and checkpoints are
+/// the same. `settings`: `column` (a name, or a pattern with `*` and `?`; may come more than once),
+/// `config` (`false` leaves the columns `config/…` out), `dedupe` (`last`: of the reports of one
+/// `training_iteration` only the last), `rows` (`FROM..TO`), `threads`, `batch_rows`, `max_memory`
+/// (bytes). A `column` that no report has is `LIBRESULT_CODE_INVALID_ARGUMENT`, as is a run that was
+/// opened with `read=latest`; a file that was replaced or became shorter since the run was opened is
+/// `LIBRESULT_CODE_CORRUPT`, as is a limit that is exceeded.
+LIBRESULT_MUST_USE
+libresult_error *libresult_run_read_frame(const libresult_run *run,
+                                          const libresult_setting *settings,
+                                          size_t setting_count,
+                                          const libresult_cancel *cancel,
+                                          libresult_frame **out);
+
+/// How many reports.
+size_t libresult_frame_row_count(const libresult_frame *frame);
+
+/// How many columns.
+size_t libresult_frame_column_count(const libresult_frame *frame);
+
+/// The name of column `index`, such as `eval/loss`; empty past the end.
+libresult_str libresult_frame_column_name(const libresult_frame *frame, size_t index);
+
+/// The type of column `index`; `LIBRESULT_COLUMN_TYPE_NULL` past the end.
+libresult_column_type libresult_frame_column_type(const libresult_frame *frame, size_t index);
+
+/// Finds the column called `name`. Returns false, and leaves `*index` alone, if there is none.
+bool libresult_frame_find_column(const libresult_frame *frame, const char *name, size_t *index);
+
+/// The values of a column of this type, one a row, where a null may be any number; NULL only if its
+/// type is another. They live as long as `frame`.
+const double *libresult_frame_float64(const libresult_frame *frame, size_t index);
+
+/// As `libresult_frame_float64`.
+const int64_t *libresult_frame_int64(const libresult_frame *frame, size_t index);
+
+/// As `libresult_frame_float64`.
+const uint64_t *libresult_frame_uint64(const libresult_frame *frame, size_t index);
+
+/// Copies a column of numbers or booleans as doubles, nulls as NaN. Returns false, and leaves `out`
+/// alone, if the column is of another type or `len` is not the number of rows. A NULL `out` just asks.
+bool libresult_frame_copy_float64(const libresult_frame *frame,
+                                  size_t index,
+                                  double *out,
+                                  size_t len);
+
+/// The boolean at `row` of a column of booleans; false if it is null or of another type.
+bool libresult_frame_bool(const libresult_frame *frame, size_t index, size_t row);
+
+/// The value at `row` of a column of strings or JSON; empty if it is null.
+libresult_str libresult_frame_string(const libresult_frame *frame, size_t index, size_t row);
+
+/// Whether the value at `row` of column `index` is null: not reported, or reported as `null`. So is
+/// whatever is past the end.
+bool libresult_frame_is_null(const libresult_frame *frame, size_t index, size_t row);
+
+/// Which rows of column `index` are not null: Arrow's bitmap, bit `row % 8` of byte `row / 8`; NULL
+/// if all are.
+const uint8_t *libresult_frame_validity(const libresult_frame *frame, size_t index);
+
+/// How many things in the reports were damaged, skipped or guessed.
+size_t libresult_frame_diagnostic_count(const libresult_frame *frame);
+
+/// Diagnostic `index`; NULL past the end.
+const libresult_diagnostic *libresult_frame_diagnostic_at(const libresult_frame *frame,
+                                                          size_t index);
+
+/// Exports the frame as a stream of Arrow record batches, without a copy: of `batch_rows` rows each,
+/// as the frame was read. Columns of JSON are of Arrow's extension type `arrow.json`.
+///
+/// The caller releases `*out` as Arrow says; it may outlive `frame`. On failure `out->release` is
+/// NULL.
+LIBRESULT_MUST_USE
+libresult_error *libresult_frame_export(const libresult_frame *frame,
+                                        struct ArrowArrayStream *out);
+
+/// Frees `frame`.
+void libresult_frame_free(libresult_frame *frame);
+
 /// Creates a switch, which is off.
 libresult_cancel *libresult_cancel_new(void);
 
@@ -586,7 +691,7 @@ libresult_str libresult_error_message(const libresult_error *error);
 /// Frees `error`.
 void libresult_error_free(libresult_error *error);
 
-/// Whether this build has `feature`. There is none yet that a build may lack.
+/// Whether this build has `feature`: `arrow`.
 bool libresult_supports(const char *feature);
 
 /// The version of the library in use, such as `0.1.0`.

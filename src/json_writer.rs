@@ -1,5 +1,7 @@
 //! JSON that goes out: strict, in one line, and without recursion.
 
+use std::io;
+
 use crate::value::Value;
 
 /// Writes one JSON text, piece by piece.
@@ -99,14 +101,8 @@ impl JsonWriter {
     }
 
     fn float(&mut self, number: f64) {
-        if number.is_nan() {
-            self.string("NaN");
-        } else if number.is_infinite() {
-            self.string(if number > 0.0 { "Infinity" } else { "-Infinity" });
-        } else {
-            self.separate();
-            let _ = serde_json::to_writer(&mut self.out, &number);
-        }
+        self.separate();
+        write_float(&mut self.out, number);
     }
 
     /// The comma before whatever is not the first in its list or object.
@@ -114,5 +110,39 @@ impl JsonWriter {
         if !matches!(self.out.last(), None | Some(b'[' | b'{' | b':')) {
             self.out.push(b',');
         }
+    }
+}
+
+fn write_float(out: &mut impl io::Write, number: f64) {
+    // Writing to memory does not fail.
+    let _ = match number {
+        number if number.is_nan() => out.write_all(b"\"NaN\""),
+        f64::INFINITY => out.write_all(b"\"Infinity\""),
+        f64::NEG_INFINITY => out.write_all(b"\"-Infinity\""),
+        number => serde_json::to_writer(out, &number).map_err(io::Error::from),
+    };
+}
+
+/// Appends a number as strict JSON.
+pub(crate) fn append_float(out: &mut String, number: f64) {
+    write_float(&mut Appending(out), number);
+}
+
+/// Appends a text as a JSON string.
+pub(crate) fn append_string(out: &mut String, text: &str) {
+    let _ = serde_json::to_writer(Appending(out), text);
+}
+
+/// A text that is written to.
+struct Appending<'a>(&'a mut String);
+
+impl io::Write for Appending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push_str(std::str::from_utf8(bytes).map_err(io::Error::other)?);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -16,6 +16,16 @@ enum Number<'a> {
     Float(f64),
 }
 
+/// Words that Ray writes among numbers, for values that are no finite numbers.
+pub(crate) fn word(text: &str) -> Option<f64> {
+    match text {
+        "nan" | "NaN" | "null" => Some(f64::NAN),
+        "inf" | "Infinity" => Some(f64::INFINITY),
+        "-inf" | "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
 /// How two numbers compare, bools being 0 and 1. None if one is no number or NaN.
 pub(crate) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (number(a)?, number(b)?) {

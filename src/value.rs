@@ -137,6 +137,11 @@ impl Object {
         self.keys.names.iter().map(|name| &**name).zip(self.values.iter())
     }
 
+    /// Member `index`.
+    pub(crate) fn member(&self, index: usize) -> Option<(&str, &Value)> {
+        Some((self.keys.names.get(index)?, self.values.get(index)?))
+    }
+
     /// How many members.
     pub fn len(&self) -> usize {
         self.values.len()

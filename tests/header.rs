@@ -10,9 +10,15 @@ use std::path::Path;
 fn generate(root: &Path) -> String {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in
-        ["run/best.rs", "run/mod.rs", "value.rs", "layout/record.rs", "layout/diagnostic.rs", "error.rs"]
-    {
+    for file in [
+        "run/best.rs",
+        "run/mod.rs",
+        "value.rs",
+        "layout/record.rs",
+        "layout/diagnostic.rs",
+        "frame/mod.rs",
+        "error.rs",
+    ] {
         builder = builder.with_src(root.join("src").join(file));
     }
     builder = builder.with_src(root.join("src/cancel.rs")).with_src(root.join("src/checkpoint/mod.rs"));

@@ -76,6 +76,29 @@ pub(super) fn produce<T: Send + Sync>(
     })
 }
 
+/// Runs the body of a function that can fail and fills a struct of the caller's own, which is `empty` if it fails.
+pub(super) fn put_or<T>(out: *mut T, empty: T, body: impl FnOnce() -> Result<T>) -> Option<Box<Error>> {
+    if out.is_null() {
+        return Some(Box::new(null("out")));
+    }
+    put(out, Some(empty));
+    guard(|| {
+        put(out, Some(body()?));
+        Ok(())
+    })
+}
+
+/// Writes values to an array of the caller's own, which has room for all; NULL just asks. Returns true.
+pub(super) fn fill<T>(out: *mut T, values: impl ExactSizeIterator<Item = T>) -> bool {
+    if !out.is_null() {
+        for (place, value) in values.enumerate() {
+            // SAFETY: the caller of the C function passes an array of as many values as it says.
+            unsafe { out.add(place).write(value) };
+        }
+    }
+    true
+}
+
 /// Writes a value to `*out`, unless there is none or `out` is NULL, which just asks. Returns whether there is one.
 pub(super) fn put<T>(out: *mut T, value: Option<T>) -> bool {
     let Some(value) = value else { return false };

@@ -10,6 +10,7 @@ mod diagnostic;
 mod checkpoint;
 mod value;
 mod text;
+mod frame;
 mod cancel;
 mod error;
 mod library;

@@ -113,17 +113,21 @@ findings! {
     GluedObjects "glued_objects" Note,
     IndexMismatch "index_mismatch" Damage,
     InvalidUtf8 "invalid_utf8" Damage,
+    IterationGap "iteration_gap" Note,
+    KeyConflict "key_conflict" Note,
     LatestMetricsDiffer "latest_metrics_differ" Note,
     LatestMissing "latest_missing" Note,
     LatestNotListed "latest_not_listed" Damage,
     LoneSurrogate "lone_surrogate" Damage,
     MissingCheckpoint "missing_checkpoint" Damage,
+    NanText "nan_text" Note,
     NoMatchingEvent "no_matching_event" Note,
     NoResultFile "no_result_file" Note,
     NoSnapshot "no_snapshot" Note,
     OrderGuessed "order_guessed" Note,
     RaggedRow "ragged_row" Damage,
     RepeatedHeader "repeated_header" Note,
+    RepeatedIteration "repeated_iteration" Note,
     TornLastEvent "torn_last_event" Damage,
     TornLastLine "torn_last_line" Damage,
     UncommittedCheckpoint "uncommitted_checkpoint" Note,
@@ -167,6 +171,29 @@ impl Diagnostics {
             let (message, file) = (message.into(), file.to_owned());
             self.kept.push(Diagnostic { finding, message, file, place });
         }
+    }
+
+    /// Takes over what was found in a later part of the same file, whose lines were counted from 1.
+    pub(crate) fn append(&mut self, later: Diagnostics, lines_before: u64) {
+        let kept = |finding: Finding| later.kept.iter().filter(|found| found.finding == finding).count();
+        let more: Vec<(Finding, usize)> =
+            later.counts.iter().map(|(finding, count)| (*finding, count - kept(*finding))).collect();
+        for Diagnostic { finding, message, file, place } in later.kept {
+            let line = if place.line > 0 { place.line + lines_before } else { 0 };
+            self.add_at(finding, &file, Place { line, ..place }, message);
+        }
+        for (finding, count) in more {
+            if let Some(known) = self.counts.iter_mut().find(|(known, _)| *known == finding) {
+                known.1 += count;
+            }
+        }
+    }
+
+    /// As [`Diagnostics::finish`], but by line; what is about no line comes last.
+    pub(crate) fn finish_by_line(self) -> Vec<Diagnostic> {
+        let mut found = self.finish();
+        found.sort_by_key(|found| if found.place.line > 0 { found.place.line } else { u64::MAX });
+        found
     }
 
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {

@@ -105,9 +105,7 @@ impl<'a> Directory<'a> {
 
     /// An error about a line, with the file that it is in.
     pub(super) fn named(&self, file: &str, error: Error) -> Error {
-        let path = self.location.join(file).path;
-        let is_named = error.message().starts_with(&path) || error.code() == Code::Cancelled;
-        if is_named { error } else { Error::new(error.code(), format_args!("{path}: {error}")) }
+        named(self.location, file, error)
     }
 
     /// Whether a directory of this name, which must be safe, is there. Costs one listing for each directory
@@ -174,6 +172,13 @@ impl<'a> Directory<'a> {
         }
         Ok(leftovers)
     }
+}
+
+/// An error about a line, with the file of the run that it is in.
+pub(crate) fn named(run: &Location, file: &str, error: Error) -> Error {
+    let path = run.join(file).path;
+    let is_named = error.message().starts_with(&path) || error.code() == Code::Cancelled;
+    if is_named { error } else { Error::new(error.code(), format_args!("{path}: {error}")) }
 }
 
 fn entries(location: &Location, cancel: Option<&Cancel>) -> Result<Entries, StorageError> {

@@ -8,6 +8,7 @@ mod events;
 mod failure_text;
 mod names;
 mod record;
+mod reports;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,15 @@ use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::storage::{Key, Location, Settings};
 
-pub(crate) use diagnostic::Diagnostics;
 pub use diagnostic::{Diagnostic, Severity};
+pub(crate) use diagnostic::{Diagnostics, Finding, Place};
+pub(crate) use directory::named;
 pub(crate) use events::join as join_events;
 pub use record::{Attempt, Failure, Layout, Presence, Status};
 pub(crate) use record::{Course, Fact, Found, Record, ScoreOrder};
+pub(crate) use reports::{ReportFile, Reports};
+pub(crate) use v1_csv::CsvRows;
+pub(crate) use v1_rows::JsonLines;
 
 use detect::{Detected, detect};
 use directory::Directory;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Diagnostic;
+use super::{Diagnostic, Reports};
 use crate::storage::ETag;
 use crate::value::Value;
 
@@ -174,6 +174,8 @@ pub(crate) struct Record {
     /// No layout records it.
     pub return_value: Fact<Value>,
     pub diagnostics: Vec<Diagnostic>,
+    /// Where all reports can be read.
+    pub reports: Reports,
     /// The state of the snapshot that was read.
     pub snapshot: Option<ETag>,
 }

@@ -8,7 +8,10 @@ use super::diagnostic::Finding;
 use super::directory::Directory;
 use super::v1_csv::{self, CsvRows};
 use super::v1_rows::{self, CHECKPOINT_KEY, JsonRows, Row, Wanted};
-use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, error_file, names, v1_old};
+use super::{
+    Diagnostics, Extent, Fact, Found, Layout, Presence, Record, ReportFile, Reports, Status, error_file,
+    names, v1_old,
+};
 use crate::error::Result;
 use crate::parse::{self, json};
 use crate::value::{Object, Value};
@@ -18,7 +21,8 @@ const PARAMS: &str = "params.json";
 /// Reads a run of this layout.
 pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
     let mut diagnostics = Diagnostics::default();
-    let Reports { rows, last, config, named } = Reports::read(directory, extent, &mut diagnostics)?;
+    let Told { rows, last, config, named } = Told::read(directory, extent, &mut diagnostics)?;
+    let reports = rows.file(directory);
     let config = match config {
         Some((value, source)) => Fact::Present { value, source },
         None => params(directory, &mut diagnostics)?,
@@ -51,6 +55,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
         config,
         return_value: Fact::Unknown,
         diagnostics: diagnostics.finish(),
+        reports,
         snapshot: None,
     })
 }
@@ -67,6 +72,15 @@ impl<'a> Rows<'a> {
         rows.map_or(Rows::None, |rows| Rows::Json(Box::new(rows)))
     }
 
+    /// The file, for whoever reads it again.
+    fn file(&self, directory: &Directory) -> Reports {
+        match self {
+            Rows::Json(rows) => Reports::Rows(ReportFile::new(v1_rows::FILE, rows.blob(), directory.limits)),
+            Rows::Csv(rows) => Reports::Csv(ReportFile::new(v1_csv::FILE, rows.blob(), directory.limits)),
+            Rows::None => Reports::None,
+        }
+    }
+
     pub(super) fn every(&self, mut each: impl FnMut(Row)) -> Result<()> {
         match self {
             Rows::Json(rows) => rows.every(each),
@@ -80,14 +94,14 @@ impl<'a> Rows<'a> {
 }
 
 /// What the rows tell.
-struct Reports<'a> {
+struct Told<'a> {
     rows: Rows<'a>,
     last: Option<Object>,
     config: Option<(Value, &'static str)>,
     named: Named<'a>,
 }
 
-impl<'a> Reports<'a> {
+impl<'a> Told<'a> {
     fn read(directory: &'a Directory<'a>, extent: Extent, diagnostics: &mut Diagnostics) -> Result<Self> {
         let json = JsonRows::open(directory)?;
         if let Some(rows) = &json {
@@ -105,7 +119,7 @@ impl<'a> Reports<'a> {
             let (last, config) = rows.last(extent, lines, diagnostics)?;
             if last.is_some() {
                 let config = config.map(|config| (config, v1_rows::FILE));
-                return Ok(Reports { rows: Rows::json(json), last, config, named });
+                return Ok(Told { rows: Rows::json(json), last, config, named });
             }
         }
         let mut named = Named::new(directory);
@@ -115,7 +129,7 @@ impl<'a> Reports<'a> {
                     "neither result.json nor progress.csv is there: nothing was reported, or it was lost";
                 diagnostics.add(Finding::NoResultFile, "", message);
             }
-            return Ok(Reports { rows: Rows::json(json), last: None, config: None, named });
+            return Ok(Told { rows: Rows::json(json), last: None, config: None, named });
         };
         if json.is_some() {
             let message = "result.json has no row, so progress.csv counts";
@@ -130,7 +144,7 @@ impl<'a> Reports<'a> {
         })?;
         let config = last.as_ref().and_then(|row| v1_csv::config(row, directory.limits.depth));
         let config = config.map(|config| (config, v1_csv::FILE));
-        Ok(Reports { rows: Rows::Csv(csv), last, config, named })
+        Ok(Told { rows: Rows::Csv(csv), last, config, named })
     }
 }
 

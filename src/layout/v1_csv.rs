@@ -3,33 +3,23 @@
 
 use std::collections::HashMap;
 
-use super::Diagnostics;
 use super::diagnostic::{Finding, Place};
-use super::directory::Directory;
+use super::directory::{Directory, named};
 use super::v1_rows::Row;
-use crate::cancel;
+use super::{Diagnostics, Limits, ReportFile};
+use crate::cancel::{self, Cancel};
 use crate::error::Result;
+use crate::number::word;
 use crate::parse::csv::Record;
 use crate::parse::json::whole_number;
 use crate::parse::lines::{Blocks, check_length, split};
-use crate::storage::Blob;
+use crate::storage::{Blob, Location};
 use crate::value::{Keys, Object, Value};
 
 pub(super) const FILE: &str = "progress.csv";
 
 /// Columns that are text even if their cells look like numbers; so are those that end in `_dir_name`.
 const TEXT: [&str; 6] = ["trial_id", "date", "hostname", "node_ip", "experiment_id", "experiment_tag"];
-
-/// Words that Ray writes among numbers, for values that are no numbers.
-const WORDS: [(&str, f64); 7] = [
-    ("nan", f64::NAN),
-    ("NaN", f64::NAN),
-    ("null", f64::NAN),
-    ("inf", f64::INFINITY),
-    ("Infinity", f64::INFINITY),
-    ("-inf", f64::NEG_INFINITY),
-    ("-Infinity", f64::NEG_INFINITY),
-];
 
 /// What the cells of a column are, as far as they were seen.
 #[derive(Debug, Clone, Copy)]
@@ -38,11 +28,15 @@ struct Column {
     all_numbers: bool,
     all_words: bool,
     all_bools: bool,
+    /// Whether a word is none that Python writes for a float.
+    has_odd_word: bool,
 }
 
 /// The rows of a `progress.csv` as it was when it was opened.
-pub(super) struct CsvRows<'a> {
-    directory: &'a Directory<'a>,
+pub(crate) struct CsvRows<'a> {
+    run: &'a Location,
+    limits: &'a Limits,
+    cancel: Option<&'a Cancel>,
     blob: Box<dyn Blob>,
     header: Vec<String>,
     columns: Vec<Column>,
@@ -55,8 +49,29 @@ impl<'a> CsvRows<'a> {
     /// Reads the file once, for the types of its columns. None if it is not there.
     pub(super) fn open(directory: &'a Directory<'a>, diagnostics: &mut Diagnostics) -> Result<Option<Self>> {
         let Some(blob) = directory.open(FILE)? else { return Ok(None) };
-        let mut rows =
-            CsvRows { directory, blob, header: Vec::new(), columns: Vec::new(), first: Vec::new(), rows: 0 };
+        Self::read(directory.location, directory.limits, directory.cancel, blob, diagnostics).map(Some)
+    }
+
+    /// The same of a file that a run was opened with.
+    pub(crate) fn again(
+        run: &'a Location,
+        file: &'a ReportFile,
+        cancel: Option<&'a Cancel>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Self> {
+        let blob = file.open(run, cancel)?;
+        Self::read(run, &file.limits, cancel, blob, diagnostics)
+    }
+
+    fn read(
+        run: &'a Location,
+        limits: &'a Limits,
+        cancel: Option<&'a Cancel>,
+        blob: Box<dyn Blob>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Self> {
+        let (header, columns, first) = Default::default();
+        let mut rows = CsvRows { run, limits, cancel, blob, header, columns, first, rows: 0 };
         let mut header = Vec::new();
         let mut columns: Vec<Column> = Vec::new();
         let mut first = Vec::new();
@@ -91,15 +106,26 @@ impl<'a> CsvRows<'a> {
         rows.columns = columns;
         rows.first = first;
         rows.rows = count;
-        Ok(Some(rows))
+        Ok(rows)
+    }
+
+    pub(super) fn blob(&self) -> &dyn Blob {
+        &*self.blob
     }
 
     pub(super) fn count(&self) -> u64 {
         self.rows
     }
 
+    /// The columns of numbers that have words among them which Python does not write for numbers.
+    pub(crate) fn columns_with_words(&self) -> impl Iterator<Item = &str> {
+        let is_one = |column: &Column| column.all_numbers && !column.all_words && column.has_odd_word;
+        let columns = self.header.iter().zip(&self.columns);
+        columns.filter(move |(_, column)| is_one(column)).map(|(name, _)| name.as_str())
+    }
+
     /// Hands out every row: an object of those cells that are not empty.
-    pub(super) fn every(&self, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+    pub(crate) fn every(&self, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
         let mut noted = Diagnostics::default();
         let (mut is_header, mut number) = (true, 0);
         self.scan(&mut noted, |place, cells, _| {
@@ -134,12 +160,12 @@ impl<'a> CsvRows<'a> {
         mut each: impl FnMut(Place, Vec<String>, &mut Diagnostics) -> Result<()>,
     ) -> Result<()> {
         let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into)?);
-        let mut blocks = Blocks::new(read, self.blob.size(), self.directory.limits.line_bytes);
+        let mut blocks = Blocks::new(read, self.blob.size(), self.limits.line_bytes);
         let mut record = Record::default();
         let (mut line_number, mut start) = (0, Place::default());
         let mut is_torn = false;
-        while let Some((offset, block)) = blocks.next().map_err(|error| self.directory.named(FILE, error))? {
-            cancel::check(self.directory.cancel)?;
+        while let Some((offset, block)) = blocks.next().map_err(|error| named(self.run, FILE, error))? {
+            cancel::check(self.cancel)?;
             for (place, line) in split(block) {
                 line_number += 1;
                 if !record.is_open() {
@@ -147,8 +173,8 @@ impl<'a> CsvRows<'a> {
                 }
                 // A record may take several lines.
                 let length = offset + (place + line.len()) as u64 - start.byte.unwrap_or(offset);
-                check_length(length, start.byte.unwrap_or(offset), self.directory.limits.line_bytes)
-                    .map_err(|error| self.directory.named(FILE, error))?;
+                check_length(length, start.byte.unwrap_or(offset), self.limits.line_bytes)
+                    .map_err(|error| named(self.run, FILE, error))?;
                 // A cell that is not ended by a line end may be cut, even if it is the last.
                 is_torn = place + line.len() == block.len();
                 if is_torn {
@@ -179,7 +205,13 @@ impl<'a> CsvRows<'a> {
 impl Column {
     fn new(name: &str) -> Self {
         let is_text = TEXT.contains(&name) || name.ends_with("_dir_name");
-        Column { all_integers: !is_text, all_numbers: !is_text, all_words: true, all_bools: !is_text }
+        Column {
+            all_integers: !is_text,
+            all_numbers: !is_text,
+            all_words: true,
+            all_bools: !is_text,
+            has_odd_word: false,
+        }
     }
 
     fn see(&mut self, cell: &str) {
@@ -187,6 +219,7 @@ impl Column {
         self.all_integers &= is_integer(cell);
         self.all_numbers &= is_word || is_number(cell);
         self.all_words &= is_word;
+        self.has_odd_word |= is_word && !matches!(cell, "nan" | "inf" | "-inf");
         self.all_bools &= matches!(cell, "True" | "False");
     }
 
@@ -209,10 +242,6 @@ impl Column {
 fn first_of_each_name(header: &[String]) -> Vec<usize> {
     let mut known = HashMap::new();
     header.iter().enumerate().map(|(column, name)| *known.entry(name).or_insert(column)).collect()
-}
-
-fn word(cell: &str) -> Option<f64> {
-    WORDS.iter().find(|(word, _)| *word == cell).map(|(_, value)| *value)
 }
 
 fn is_integer(cell: &str) -> bool {

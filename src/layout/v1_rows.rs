@@ -21,7 +21,7 @@ pub(super) const FILE: &str = "result.json";
 pub(super) const CHECKPOINT_KEY: &str = "checkpoint_dir_name";
 
 /// A row, and where it stands.
-pub(super) struct Row {
+pub(crate) struct Row {
     /// How many lines before it are not blank: the number of its report.
     pub number: u64,
     /// Its line, from 1; 0 if that is not known.
@@ -75,7 +75,7 @@ impl<'a> JsonRows<'a> {
         diagnostics: &mut Diagnostics,
         mut each: impl FnMut(Row, &mut Diagnostics) -> Result<()>,
     ) -> Result<u64> {
-        let mut reader = RowReader::new(self.directory.limits.depth);
+        let mut reader = JsonLines::new(self.directory.limits.depth);
         let mut blocks =
             Blocks::new(|at, into: &mut [u8]| self.read_at(at, into), self.blob.size(), self.most());
         let (mut lines, mut number) = (0, 0);
@@ -100,7 +100,7 @@ impl<'a> JsonRows<'a> {
                 }
                 let place = Place { line: lines, byte: Some(offset) };
                 let is_ended = start + line.len() < block.len();
-                match rows_on(&mut reader, line, place, diagnostics) {
+                match reader.rows(line, place, diagnostics) {
                     Ok(rows) => {
                         for values in rows {
                             key_seen |= values.get(CHECKPOINT_KEY).is_some();
@@ -109,7 +109,7 @@ impl<'a> JsonRows<'a> {
                     }
                     // A last line that is not ended is left to `last`.
                     Err(_) if !is_ended => {}
-                    Err(error) => bad_line(place, error, diagnostics),
+                    Err(error) => no_row(true, place, error, diagnostics),
                 }
             }
         }
@@ -126,7 +126,7 @@ impl<'a> JsonRows<'a> {
     ) -> Result<(Option<Object>, Option<Value>)> {
         let read = |at, into: &mut [u8]| self.read_at(at, into);
         let mut from_end = LinesFromEnd::new(read, self.blob.size(), self.most());
-        let mut reader = RowReader::new(self.directory.limits.depth);
+        let mut reader = JsonLines::new(self.directory.limits.depth);
         let mut last: Option<Object> = None;
         let mut config = None;
         let mut behind = 0;
@@ -143,22 +143,22 @@ impl<'a> JsonRows<'a> {
             let noted = ended && lines.is_some() && scanned;
             let mut unnoted = Diagnostics::default();
             let notes = if noted || last.is_some() { &mut unnoted } else { &mut *diagnostics };
-            match rows_on(&mut reader, bytes, place, notes) {
+            match reader.rows(bytes, place, notes) {
                 Ok(rows) => {
                     config = rows.iter().rev().find_map(config_of);
                     last = last.or(rows.into_iter().next_back());
                 }
-                Err(error) if ended => bad_line(place, error, notes),
-                Err(error) => {
-                    let message = format!("the last line is torn and does not count: {}", error.reason);
-                    notes.add_at(Finding::TornLastLine, FILE, place, message);
-                }
+                Err(error) => no_row(ended, place, error, notes),
             }
             if last.is_some() && (config.is_some() || extent == Extent::Latest) {
                 break;
             }
         }
         Ok((last, config))
+    }
+
+    pub(super) fn blob(&self) -> &dyn Blob {
+        &*self.blob
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
@@ -174,39 +174,74 @@ impl<'a> JsonRows<'a> {
     }
 }
 
-/// The rows on a line.
-fn rows_on(
-    reader: &mut RowReader,
-    line: &[u8],
-    place: Place,
-    diagnostics: &mut Diagnostics,
-) -> Result<Vec<Object>, JsonError> {
-    let bom = if place.byte == Some(0) { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
-    let text = parse::text(bom.unwrap_or(line));
-    let (rows, notes) = reader.row(&text)?;
-    let mut note = |finding, message: String| diagnostics.add_at(finding, FILE, place, message);
-    if bom.is_some() {
-        note(Finding::Bom, "a byte order mark stands at the start".to_owned());
-    }
-    if matches!(text, Cow::Owned(_)) {
-        note(Finding::InvalidUtf8, "bytes that are not UTF-8 were read as U+FFFD".to_owned());
-    }
-    if let Some(key) = notes.duplicate_key {
-        note(Finding::DuplicateKey, format!("an object has the key '{key}' more than once; the last counts"));
-    }
-    if notes.lone_surrogate.is_some() {
-        note(Finding::LoneSurrogate, "half of a surrogate pair was read as U+FFFD".to_owned());
-    }
-    if rows.len() > 1 {
-        note(Finding::GluedObjects, format!("{} rows stand on one line", rows.len()));
-    }
-    Ok(rows)
+/// Reads lines into rows, and notes what is odd about them.
+pub(crate) struct JsonLines {
+    reader: RowReader,
 }
 
-fn bad_line(place: Place, error: JsonError, diagnostics: &mut Diagnostics) {
-    let message =
-        format!("the line is no row and does not count: {} at its byte {}", error.reason, error.offset);
-    diagnostics.add_at(Finding::BadLine, FILE, place, message);
+impl JsonLines {
+    pub(crate) fn new(max_depth: usize) -> Self {
+        JsonLines { reader: RowReader::new(max_depth) }
+    }
+
+    /// The rows on a line, of which there is mostly one. Anything else on it is an error.
+    fn rows(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Vec<Object>, JsonError> {
+        let bom = if place.byte == Some(0) { line.strip_prefix(b"\xef\xbb\xbf") } else { None };
+        let text = parse::text(bom.unwrap_or(line));
+        let (rows, notes) = self.reader.row(&text)?;
+        let mut note = |finding, message: String| diagnostics.add_at(finding, FILE, place, message);
+        if bom.is_some() {
+            note(Finding::Bom, "a byte order mark stands at the start".to_owned());
+        }
+        if matches!(text, Cow::Owned(_)) {
+            note(Finding::InvalidUtf8, "bytes that are not UTF-8 were read as U+FFFD".to_owned());
+        }
+        if let Some(key) = notes.duplicate_key {
+            let message = format!("an object has the key '{key}' more than once; the last counts");
+            note(Finding::DuplicateKey, message);
+        }
+        if notes.lone_surrogate.is_some() {
+            note(Finding::LoneSurrogate, "half of a surrogate pair was read as U+FFFD".to_owned());
+        }
+        if rows.len() > 1 {
+            note(Finding::GluedObjects, format!("{} rows stand on one line", rows.len()));
+        }
+        Ok(rows)
+    }
+
+    /// The same for whoever reads every line: a line that is none of rows has none, which is noted.
+    pub(crate) fn rows_or_none(
+        &mut self,
+        line: &[u8],
+        is_ended: bool,
+        place: Place,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Object> {
+        if is_blank(line) {
+            return Vec::new();
+        }
+        self.rows(line, place, diagnostics).unwrap_or_else(|error| {
+            no_row(is_ended, place, error, diagnostics);
+            Vec::new()
+        })
+    }
+}
+
+/// Notes that a line is no row.
+fn no_row(is_ended: bool, place: Place, error: JsonError, diagnostics: &mut Diagnostics) {
+    let JsonError { reason, offset } = error;
+    if is_ended {
+        let message = format!("the line is no row and does not count: {reason} at its byte {offset}");
+        diagnostics.add_at(Finding::BadLine, FILE, place, message);
+    } else {
+        let message = format!("the last line is torn and does not count: {reason}");
+        diagnostics.add_at(Finding::TornLastLine, FILE, place, message);
+    }
 }
 
 fn config_of(row: &Object) -> Option<Value> {

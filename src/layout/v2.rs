@@ -8,7 +8,7 @@ use super::detect::{SNAPSHOT, has_v1_rows};
 use super::diagnostic::Finding;
 use super::directory::Directory;
 use super::settle::Patience;
-use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Status, names};
+use super::{Diagnostics, Extent, Fact, Found, Layout, Presence, Record, Reports, Status, names};
 use crate::error::{Error, Result};
 use crate::parse;
 use crate::parse::json::{self, JsonError};
@@ -102,6 +102,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
         config: Fact::Unknown,
         return_value: Fact::Unknown,
         diagnostics: Vec::new(),
+        reports: Reports::Checkpoints,
         snapshot: Some(state),
     };
     snapshot.check_fields();
@@ -134,6 +135,7 @@ pub(super) fn without_snapshot(directory: &Directory, extent: Extent) -> Result<
         config: Fact::Unknown,
         return_value: Fact::Unknown,
         diagnostics: diagnostics.finish(),
+        reports: Reports::Checkpoints,
         snapshot: None,
     })
 }

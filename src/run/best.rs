@@ -8,6 +8,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::layout::Extent;
 use crate::nearest::nearest;
+use crate::number::word;
 use crate::storage::{Key, Settings};
 use crate::value::Value;
 
@@ -53,16 +54,6 @@ impl Ranking {
     /// Those that do not, in the order of the reports, each with the reason.
     pub fn skipped(&self) -> &[(Checkpoint, Skipped)] {
         &self.skipped
-    }
-}
-
-/// Words that Ray writes among the numbers of a metric, for values that are no finite numbers.
-fn word(text: &str) -> Option<f64> {
-    match text {
-        "nan" | "NaN" | "null" => Some(f64::NAN),
-        "inf" | "Infinity" => Some(f64::INFINITY),
-        "-inf" | "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod attempt;
 mod best;
 mod failure;
+mod frame;
 mod json;
 
 use std::fmt::{Debug, Display, Formatter};
@@ -12,7 +13,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::layout::{
     self, Attempt, Course, Diagnostic, Extent, Fact, Failure, Found, Layout, Limits, Presence, Record,
-    ScoreOrder, Severity, Status,
+    Reports, ScoreOrder, Severity, Status,
 };
 use crate::name::Name;
 use crate::storage::{Key, Location, Settings, locate};
@@ -36,6 +37,7 @@ pub struct Run {
     return_value: Fact<Value>,
     course: Course,
     diagnostics: Vec<Diagnostic>,
+    reports: Reports,
 }
 
 impl Run {
@@ -98,6 +100,7 @@ impl Run {
             return_value: record.return_value,
             course,
             diagnostics: record.diagnostics,
+            reports: record.reports,
         }
     }
 

@@ -87,6 +87,10 @@ impl Blob for DoubleBlob {
         &self.etag
     }
 
+    fn is_same_file(&self, earlier: &ETag) -> bool {
+        self.etag == *earlier
+    }
+
     fn is_settled(&self) -> Result<bool, StorageError> {
         Ok(true)
     }

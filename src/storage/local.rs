@@ -101,6 +101,13 @@ impl Blob for LocalBlob {
         &self.etag
     }
 
+    fn is_same_file(&self, earlier: &ETag) -> bool {
+        // Device and inode; the file may have grown.
+        let identity =
+            |etag: &ETag| -> Vec<String> { etag.0.split(':').take(2).map(str::to_owned).collect() };
+        identity(&self.etag) == identity(earlier)
+    }
+
     fn is_settled(&self) -> Result<bool, StorageError> {
         let metadata = self.file.metadata().map_err(|error| StorageError::io(error, &self.path))?;
         let age = metadata.modified().ok().and_then(|written| written.elapsed().ok());

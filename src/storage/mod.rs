@@ -95,6 +95,9 @@ pub(crate) trait Blob: Send + Sync {
     /// Its state when it was opened.
     fn etag(&self) -> &ETag;
 
+    /// Whether this is the file that was in this state before, and not another one in its place.
+    fn is_same_file(&self, earlier: &ETag) -> bool;
+
     /// Whether it is still in that state, and was not written so lately that one more write might not show.
     fn is_settled(&self) -> Result<bool, StorageError>;
 

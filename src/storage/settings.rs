@@ -57,6 +57,11 @@ impl<'a> Settings<'a> {
         self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| *value)
     }
 
+    /// All values of a setting that may come more than once.
+    pub(crate) fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| *known == key).map(|(_, value)| *value)
+    }
+
     /// Whether a setting that is `true` or `false` is `true`.
     pub(crate) fn is_true(&self, key: &str) -> bool {
         self.word(key) == Some("true")

@@ -3,9 +3,14 @@
 use std::io::{self, Read, Write};
 
 use result::{
-    Attempt, Checkpoint, Code, Error, Failure, Kind, Layout, Mode, Presence, Run, Severity, Skipped, Status,
-    Value,
+    Attempt, Checkpoint, Code, Column, ColumnType, Diagnostic, Error, Failure, Kind, Layout, Mode, Presence,
+    Run, Severity, Skipped, Status, Value,
 };
+
+/// What is shown of a frame.
+const FIRST_ROWS: usize = 5;
+const LAST_ROWS: usize = 5;
+const SHOWN_COLUMNS: usize = 200;
 
 fn main() -> io::Result<()> {
     let mut input = Vec::new();
@@ -20,8 +25,15 @@ fn main() -> io::Result<()> {
             settings.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
         let count = fields.next().and_then(|count| count.parse().ok()).unwrap_or(0);
         let metrics: Vec<String> = fields.by_ref().take(count).collect();
+        let count: usize = fields.next().and_then(|count| count.parse().ok()).unwrap_or(0);
+        let of_frames: Vec<Vec<String>> = (0..count)
+            .map(|_| {
+                let count: usize = fields.next().and_then(|count| count.parse().ok()).unwrap_or(0);
+                fields.by_ref().take(2 * count).collect()
+            })
+            .collect();
         let answers = match Run::open(&uri, &settings, None) {
-            Ok(run) => answers(&run, &metrics),
+            Ok(run) => answers(&run, &metrics, &of_frames),
             Err(error) => object(&[("error", error_json(&error))]),
         };
         writeln!(out, "{answers}")?;
@@ -30,7 +42,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn answers(run: &Run, metrics: &[String]) -> String {
+fn answers(run: &Run, metrics: &[String], of_frames: &[Vec<String>]) -> String {
     object(&[
         ("layout", text(layout(run.layout()))),
         ("ray_version", text(run.ray_version())),
@@ -52,20 +64,67 @@ fn answers(run: &Run, metrics: &[String]) -> String {
         ("end_time_ns", number(run.end_time())),
         ("configured", configured(run)),
         ("attempts", list(run.attempts().iter().map(attempt))),
-        (
-            "diagnostics",
-            list(run.diagnostics().iter().map(|found| {
-                object(&[
-                    ("code", text(found.code())),
-                    ("severity", text(severity(found.severity()))),
-                    ("file", text(found.file())),
-                    ("line", found.line().to_string()),
-                    ("message", text(found.message())),
-                ])
-            })),
-        ),
+        ("diagnostics", diagnostics(run.diagnostics())),
         ("json", text(&run.to_json())),
+        ("frames", list(of_frames.iter().map(|settings| frame(run, settings)))),
     ])
+}
+
+fn diagnostics(diagnostics: &[Diagnostic]) -> String {
+    list(diagnostics.iter().map(|found| {
+        object(&[
+            ("code", text(found.code())),
+            ("severity", text(severity(found.severity()))),
+            ("file", text(found.file())),
+            ("line", found.line().to_string()),
+            ("message", text(found.message())),
+        ])
+    }))
+}
+
+fn frame(run: &Run, settings: &[String]) -> String {
+    let settings: Vec<(&str, &str)> =
+        settings.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
+    let frame = match run.read_frame(&settings, None) {
+        Ok(frame) => frame,
+        Err(error) => return error_json(&error),
+    };
+    let names =
+        frame.columns().iter().map(|column| list([text(column.name()), text(kind(column))].into_iter()));
+    let rows = frame.row_count();
+    let shown = (0..rows).filter(|row| *row < FIRST_ROWS || row + LAST_ROWS >= rows);
+    let cells =
+        shown.map(|row| list(frame.columns().iter().take(SHOWN_COLUMNS).map(|column| cell(column, row))));
+    object(&[
+        ("rows", rows.to_string()),
+        ("columns", list(names)),
+        ("cells", list(cells)),
+        ("diagnostics", diagnostics(frame.diagnostics())),
+    ])
+}
+
+fn cell(column: &Column, row: usize) -> String {
+    if column.is_null(row) {
+        return "null".to_owned();
+    }
+    let number = column.float64().map(|values| finite_or_not(values[row]));
+    let number = number.or_else(|| column.int64().map(|values| values[row].to_string()));
+    let number = number.or_else(|| column.uint64().map(|values| values[row].to_string()));
+    let other = || column.bool(row).map(|found| found.to_string());
+    number.or_else(other).unwrap_or_else(|| text(column.string(row).unwrap_or_default()))
+}
+
+fn kind(column: &Column) -> &'static str {
+    match column.column_type() {
+        ColumnType::Null => "null",
+        ColumnType::Bool => "bool",
+        ColumnType::Int64 => "int64",
+        ColumnType::Uint64 => "uint64",
+        ColumnType::Float64 => "float64",
+        ColumnType::String => "string",
+        ColumnType::Json => "json",
+        _ => "a type that this program does not know",
+    }
 }
 
 fn checkpoint(checkpoint: &Checkpoint) -> String {
@@ -212,6 +271,10 @@ fn float(found: &Value) -> String {
     if digits.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
         return digits;
     }
+    finite_or_not(number)
+}
+
+fn finite_or_not(number: f64) -> String {
     let special = |name: &str| object(&[("$f", text(name))]);
     match number {
         _ if number.is_nan() => special("nan"),

@@ -28,6 +28,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir, "corpus"))
 sys.dont_write_bytecode = True
+import frames  # noqa: E402
 import materialise  # noqa: E402
 
 # Found when a run is opened; the other codes may wait until the rows are read.
@@ -277,7 +278,7 @@ def run(command, cases):
     fields = []
     for case in cases:
         settings = [text for setting in case.settings for text in setting]
-        fields += [case.path, str(len(case.settings)), *settings, str(len(case.metrics)), *case.metrics]
+        fields += [case.path, str(len(case.settings)), *settings, str(len(case.metrics)), *case.metrics, *frames.ASKED]
     try:
         done = subprocess.run(command, input=b"".join(os.fsencode(field) + b"\0" for field in fields), stdout=subprocess.PIPE,
                               timeout=PROGRAM_SECONDS, check=False)
@@ -312,7 +313,8 @@ def check_answer(case, answer, ordered):
         return list(differences(expected_error(case), answer, ordered))
     # How the members agree is asked only of an answer that is whole.
     found = list(differences(expected_answer(case), answer, ordered))
-    return found or [*check_named(case, answer, ordered), *check_diagnostics(case, answer), *check_json(answer, ordered)]
+    return found or [*check_named(case, answer, ordered), *check_diagnostics(case, answer), *check_json(answer, ordered),
+                     *check_frames(case, answer, ordered)]
 
 
 def expected_error(case):
@@ -368,7 +370,7 @@ def expected_answer(case):
         config=Record(presence=e["config"]["presence"], value=e["config"]["value"], source=source_of(e["config"])),
         return_value=Record(presence=e["return_value"]["presence"], value=None, source=""),
         **expected_course(case),
-        diagnostics=list_of("code", "severity", "file", "line", "message"), json=ANY)
+        diagnostics=list_of("code", "severity", "file", "line", "message"), json=ANY, frames=ANY)
 
 
 def expected_checkpoint(path, name, index, report_index, presence, status, metrics):
@@ -568,6 +570,22 @@ def check_diagnostics(case, answer):
         yield "diagnostics", missing, sorted(got)
     if extra := sorted(got - expected):
         yield "diagnostics", sorted(expected), extra
+
+
+def check_frames(case, answer, ordered):
+    """Every frame has the columns, the cells and the diagnostics of the golden, however many threads read it."""
+    got = answer["frames"]
+    if not isinstance(got, list) or len(got) != frames.COUNT:
+        yield "frames, their number", frames.COUNT, got
+        return
+    for index, one in enumerate(got):
+        shown = one if "cells" not in one else {**one, "cells": frames.decoded(one)}
+        yield from differences(Record(frames.expected(case.expected), diagnostics=ANY), shown, ordered, f"frames[{index}]")
+        codes = {found["code"] for found in one.get("diagnostics", [])}
+        there = codes | {found["code"] for found in answer["diagnostics"]}
+        if there != set(case.expected["diagnostics"]):
+            yield f"frames[{index}].diagnostics", sorted(case.expected["diagnostics"]), sorted(there)
+    yield from differences(got[0], got[-1], True, "frames, by threads")
 
 
 def check_json(answer, ordered):

@@ -1,0 +1,431 @@
+//! One column while it grows: cells of one kind stand in one vector, and cells of several kinds keep what each of them
+//! was, since only the last row decides the type.
+
+use std::fmt::Write;
+
+use super::ColumnType;
+use super::values::{Texts, Values, validity};
+use crate::json_writer::{append_float, append_string};
+use crate::number::word;
+
+/// What stands in one row of a column.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Above `i64::MAX`.
+    UInt(u64),
+    /// The digits of an integer beyond 64 bits.
+    Big(&'a str),
+    Float(f64),
+    Text(&'a str),
+    /// A list or an empty object, as strict JSON.
+    Json(&'a str),
+}
+
+/// A column that rows are added to.
+#[derive(Debug, Default)]
+pub(super) struct ColumnBuilder {
+    store: Store,
+    rows: u32,
+    /// The rows that are null: where each run of them starts, and how many they are.
+    nulls: Vec<(u32, u32)>,
+}
+
+/// The cells so far. Where a row is null, a vector holds anything.
+#[derive(Debug, Default)]
+enum Store {
+    /// No row has named the column yet.
+    #[default]
+    Unseen,
+    Null,
+    Bool(Vec<bool>),
+    Int(Vec<i64>),
+    Float(Vec<f64>),
+    Text(Texts),
+    Mixed(Mixed),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    Null,
+    Bool,
+    Int,
+    UInt,
+    Big,
+    Float,
+    Text,
+    Json,
+}
+
+/// Cells of several kinds: what each is, and its bits, or where its text stands.
+#[derive(Debug, Default)]
+struct Mixed {
+    tags: Vec<Tag>,
+    words: Vec<u64>,
+    texts: Texts,
+}
+
+impl Mixed {
+    fn push(&mut self, value: Scalar) {
+        let (tag, word) = match value {
+            Scalar::Null => (Tag::Null, 0),
+            Scalar::Bool(bool) => (Tag::Bool, u64::from(bool)),
+            Scalar::Int(number) => (Tag::Int, number as u64),
+            Scalar::UInt(number) => (Tag::UInt, number),
+            Scalar::Float(number) => (Tag::Float, number.to_bits()),
+            Scalar::Big(text) => (Tag::Big, self.texts.push(text)),
+            Scalar::Text(text) => (Tag::Text, self.texts.push(text)),
+            Scalar::Json(text) => (Tag::Json, self.texts.push(text)),
+        };
+        self.tags.push(tag);
+        self.words.push(word);
+    }
+
+    fn cells(&self) -> impl Iterator<Item = Scalar<'_>> {
+        self.tags.iter().zip(&self.words).map(|(tag, word)| match tag {
+            Tag::Null => Scalar::Null,
+            Tag::Bool => Scalar::Bool(*word != 0),
+            Tag::Int => Scalar::Int(*word as i64),
+            Tag::UInt => Scalar::UInt(*word),
+            Tag::Float => Scalar::Float(f64::from_bits(*word)),
+            Tag::Big => Scalar::Big(self.texts.at(*word as usize)),
+            Tag::Text => Scalar::Text(self.texts.at(*word as usize)),
+            Tag::Json => Scalar::Json(self.texts.at(*word as usize)),
+        })
+    }
+}
+
+impl ColumnBuilder {
+    /// Whether no row has named the column yet.
+    #[inline]
+    pub(super) fn is_unseen(&self) -> bool {
+        matches!(self.store, Store::Unseen)
+    }
+
+    /// Adds the cell of a row, which comes after all others; the rows between are null.
+    #[inline]
+    pub(super) fn push(&mut self, row: u32, value: Scalar) {
+        if self.rows != row {
+            self.push_nulls(row - self.rows);
+        }
+        match (&mut self.store, value) {
+            (Store::Float(cells), Scalar::Float(number)) => cells.push(number),
+            (Store::Int(cells), Scalar::Int(number)) => cells.push(number),
+            (Store::Text(cells), Scalar::Text(text)) => {
+                cells.push(text);
+            }
+            (Store::Bool(cells), Scalar::Bool(bool)) => cells.push(bool),
+            (Store::Unseen, Scalar::Null) => {
+                self.store = Store::Null;
+                return self.push_nulls(1);
+            }
+            (_, Scalar::Null) => return self.push_nulls(1),
+            (_, value) => self.push_unlike(value),
+        }
+        self.rows = row + 1;
+    }
+
+    /// Adds a cell of another kind than the store has.
+    #[cold]
+    fn push_unlike(&mut self, value: Scalar) {
+        let rows = self.rows as usize;
+        let is_empty = matches!(self.store, Store::Unseen | Store::Null);
+        if !is_empty {
+            let mut mixed = self.take_mixed();
+            mixed.push(value);
+            self.store = Store::Mixed(mixed);
+            return;
+        }
+        self.store = match value {
+            Scalar::Float(number) => Store::Float(behind(rows, number)),
+            Scalar::Int(number) => Store::Int(behind(rows, number)),
+            Scalar::Bool(bool) => Store::Bool(behind(rows, bool)),
+            Scalar::Text(text) => {
+                let mut texts = Texts::default();
+                texts.push_empty(rows);
+                texts.push(text);
+                Store::Text(texts)
+            }
+            Scalar::Null | Scalar::UInt(_) | Scalar::Big(_) | Scalar::Json(_) => {
+                let mut mixed = self.take_mixed();
+                mixed.push(value);
+                Store::Mixed(mixed)
+            }
+        };
+    }
+
+    fn push_nulls(&mut self, count: u32) {
+        match self.nulls.last_mut() {
+            Some((start, length)) if *start + *length == self.rows => *length += count,
+            Some(_) | None => self.nulls.push((self.rows, count)),
+        }
+        self.rows += count;
+        let rows = self.rows as usize;
+        match &mut self.store {
+            Store::Unseen | Store::Null => {}
+            Store::Bool(cells) => cells.resize(rows, false),
+            Store::Int(cells) => cells.resize(rows, 0),
+            Store::Float(cells) => cells.resize(rows, 0.0),
+            Store::Text(texts) => texts.push_empty(count as usize),
+            Store::Mixed(mixed) => {
+                mixed.tags.resize(rows, Tag::Null);
+                mixed.words.resize(rows, 0);
+            }
+        }
+    }
+
+    /// Adds the last cell again, `count` times.
+    pub(super) fn repeat(&mut self, count: u32) {
+        if self.nulls.last().is_some_and(|(start, length)| start + length == self.rows) {
+            return self.push_nulls(count);
+        }
+        self.rows += count;
+        let rows = self.rows as usize;
+        match &mut self.store {
+            Store::Unseen | Store::Null => {}
+            Store::Bool(cells) => again(cells, rows),
+            Store::Int(cells) => again(cells, rows),
+            Store::Float(cells) => again(cells, rows),
+            Store::Text(texts) => texts.repeat(count as usize),
+            Store::Mixed(mixed) => {
+                again(&mut mixed.tags, rows);
+                again(&mut mixed.words, rows);
+            }
+        }
+    }
+
+    /// Adds the rows of another part of the same column, the first of which is row `start`.
+    pub(super) fn append(&mut self, start: u32, other: ColumnBuilder) {
+        if self.rows != start {
+            self.push_nulls(start - self.rows);
+        }
+        let rows = start as usize;
+        match (&mut self.store, other.store) {
+            (_, Store::Unseen) => {}
+            (Store::Unseen, Store::Null) => self.store = Store::Null,
+            (Store::Null, Store::Null) => {}
+            (Store::Unseen | Store::Null, Store::Bool(more)) => self.store = Store::Bool(joined(rows, more)),
+            (Store::Unseen | Store::Null, Store::Int(more)) => self.store = Store::Int(joined(rows, more)),
+            (Store::Unseen | Store::Null, Store::Float(more)) => {
+                self.store = Store::Float(joined(rows, more))
+            }
+            (Store::Unseen | Store::Null, Store::Text(more)) => {
+                let mut texts = Texts::default();
+                texts.push_empty(rows);
+                texts.append(&more);
+                self.store = Store::Text(texts);
+            }
+            (Store::Bool(cells), Store::Bool(more)) => cells.extend_from_slice(&more),
+            (Store::Int(cells), Store::Int(more)) => cells.extend_from_slice(&more),
+            (Store::Float(cells), Store::Float(more)) => cells.extend_from_slice(&more),
+            (Store::Text(texts), Store::Text(more)) => texts.append(&more),
+            (store, Store::Null) => {
+                let other_rows = other.rows as usize;
+                match store {
+                    Store::Unseen | Store::Null => {}
+                    Store::Bool(cells) => cells.resize(rows + other_rows, false),
+                    Store::Int(cells) => cells.resize(rows + other_rows, 0),
+                    Store::Float(cells) => cells.resize(rows + other_rows, 0.0),
+                    Store::Text(texts) => texts.push_empty(other_rows),
+                    Store::Mixed(mixed) => {
+                        mixed.tags.resize(rows + other_rows, Tag::Null);
+                        mixed.words.resize(rows + other_rows, 0);
+                    }
+                }
+            }
+            (
+                _,
+                store @ (Store::Bool(_) | Store::Int(_) | Store::Float(_) | Store::Text(_) | Store::Mixed(_)),
+            ) => {
+                let mut mixed = self.take_mixed();
+                let mut more = ColumnBuilder { store, rows: other.rows, nulls: other.nulls.clone() };
+                more.take_mixed().cells().for_each(|cell| mixed.push(cell));
+                self.store = Store::Mixed(mixed);
+            }
+        }
+        for (first, length) in other.nulls {
+            match self.nulls.last_mut() {
+                Some((before, count)) if *before + *count == start + first => *count += length,
+                Some(_) | None => self.nulls.push((start + first, length)),
+            }
+        }
+        self.rows = start + other.rows;
+    }
+
+    /// The cells as those of several kinds; none are left.
+    fn take_mixed(&mut self) -> Mixed {
+        let mut mixed = Mixed::default();
+        let rows = self.rows as usize;
+        match std::mem::take(&mut self.store) {
+            Store::Mixed(mixed) => return mixed,
+            Store::Unseen | Store::Null => (0..rows).for_each(|_| mixed.push(Scalar::Null)),
+            Store::Bool(cells) => cells.into_iter().for_each(|cell| mixed.push(Scalar::Bool(cell))),
+            Store::Int(cells) => cells.into_iter().for_each(|cell| mixed.push(Scalar::Int(cell))),
+            Store::Float(cells) => cells.into_iter().for_each(|cell| mixed.push(Scalar::Float(cell))),
+            Store::Text(texts) => (0..rows).for_each(|row| mixed.push(Scalar::Text(texts.at(row)))),
+        }
+        for (start, length) in &self.nulls {
+            mixed.tags[*start as usize..(*start + *length) as usize].fill(Tag::Null);
+        }
+        mixed
+    }
+
+    /// About how many bytes the column takes.
+    pub(super) fn bytes(&self) -> usize {
+        let store = match &self.store {
+            Store::Unseen | Store::Null => 0,
+            Store::Bool(cells) => cells.capacity(),
+            Store::Int(cells) => cells.capacity() * 8,
+            Store::Float(cells) => cells.capacity() * 8,
+            Store::Text(texts) => texts.bytes(),
+            Store::Mixed(mixed) => mixed.tags.capacity() + mixed.words.capacity() * 8 + mixed.texts.bytes(),
+        };
+        size_of::<Self>() + store + self.nulls.capacity() * 8
+    }
+
+    /// The column of `rows` rows, and whether words such as `nan` were read as numbers.
+    pub(super) fn finish(mut self, rows: u32) -> (ColumnType, Values, bool) {
+        if self.rows < rows {
+            self.push_nulls(rows - self.rows);
+        }
+        let nulls = validity(rows as usize, &self.nulls);
+        match self.store {
+            Store::Unseen | Store::Null => (ColumnType::Null, Values::null(rows as usize), false),
+            Store::Bool(cells) => (ColumnType::Bool, Values::bool(cells, nulls), false),
+            Store::Int(cells) => (ColumnType::Int64, Values::int64(cells, nulls), false),
+            Store::Float(cells) => (ColumnType::Float64, Values::float64(cells, nulls), false),
+            Store::Text(texts) => (ColumnType::String, Values::text(texts, nulls), false),
+            Store::Mixed(mixed) => {
+                let (kind, is_nan_text) = mixed.kind();
+                let values = match kind {
+                    ColumnType::Null => Values::null(rows as usize),
+                    ColumnType::Bool => Values::bool(
+                        mixed.cells().map(|cell| matches!(cell, Scalar::Bool(true))).collect(),
+                        nulls,
+                    ),
+                    ColumnType::Int64 => {
+                        Values::int64(mixed.words.iter().map(|word| *word as i64).collect(), nulls)
+                    }
+                    ColumnType::Uint64 => Values::uint64(mixed.words, nulls),
+                    ColumnType::Float64 => Values::float64(mixed.cells().map(as_float).collect(), nulls),
+                    ColumnType::String => Values::text(mixed.as_texts(), nulls),
+                    ColumnType::Json => Values::text(mixed.as_json(), nulls),
+                };
+                (kind, values, is_nan_text)
+            }
+        }
+    }
+}
+
+impl Mixed {
+    /// The narrowest type of all cells, and whether words among them count as numbers.
+    fn kind(&self) -> (ColumnType, bool) {
+        let (mut bools, mut integers, mut floats, mut words, mut texts, mut others) =
+            (false, false, false, false, false, false);
+        let (mut negative, mut unsigned, mut big) = (false, false, false);
+        for cell in self.cells() {
+            match cell {
+                Scalar::Null => {}
+                Scalar::Bool(_) => bools = true,
+                Scalar::Int(number) => {
+                    integers = true;
+                    negative |= number < 0;
+                }
+                Scalar::UInt(_) => (integers, unsigned) = (true, true),
+                Scalar::Big(_) => (integers, big) = (true, true),
+                Scalar::Float(_) => floats = true,
+                Scalar::Text(text) if word(text).is_some() => words = true,
+                Scalar::Text(_) => texts = true,
+                Scalar::Json(_) => others = true,
+            }
+        }
+        let numbers = integers || floats;
+        let kind = match (bools, numbers, words || texts, others) {
+            (false, false, false, false) => ColumnType::Null,
+            (true, false, false, false) => ColumnType::Bool,
+            (false, false, true, false) => ColumnType::String,
+            (false, true, false, false) if !floats && (big || (unsigned && negative)) => ColumnType::Json,
+            (false, true, false, false) if floats => ColumnType::Float64,
+            (false, true, false, false) if unsigned => ColumnType::Uint64,
+            (false, true, false, false) => ColumnType::Int64,
+            (false, true, true, false) if !texts => return (ColumnType::Float64, true),
+            (_, _, _, _) => ColumnType::Json,
+        };
+        (kind, false)
+    }
+
+    fn as_texts(&self) -> Texts {
+        let mut texts = Texts::default();
+        for cell in self.cells() {
+            texts.push(if let Scalar::Text(text) = cell { text } else { "" });
+        }
+        texts
+    }
+
+    fn as_json(&self) -> Texts {
+        let mut texts = Texts::default();
+        for cell in self.cells() {
+            texts.push_with(|out| write_json(cell, out));
+        }
+        texts
+    }
+}
+
+/// Appends a cell as strict JSON; nothing where it is null.
+fn write_json(cell: Scalar, out: &mut String) {
+    // Writing to memory does not fail.
+    let _ = match cell {
+        Scalar::Null => Ok(()),
+        Scalar::Bool(bool) => write!(out, "{bool}"),
+        Scalar::Int(number) => write!(out, "{number}"),
+        Scalar::UInt(number) => write!(out, "{number}"),
+        Scalar::Float(number) => {
+            append_float(out, number);
+            Ok(())
+        }
+        Scalar::Text(text) => {
+            append_string(out, text);
+            Ok(())
+        }
+        Scalar::Big(text) | Scalar::Json(text) => {
+            out.push_str(text);
+            Ok(())
+        }
+    };
+}
+
+fn as_float(cell: Scalar) -> f64 {
+    match cell {
+        Scalar::Int(number) => number as f64,
+        Scalar::UInt(number) => number as f64,
+        Scalar::Float(number) => number,
+        Scalar::Big(digits) => digits.parse().unwrap_or(f64::NAN),
+        Scalar::Text(text) => word(text).unwrap_or(f64::NAN),
+        Scalar::Null | Scalar::Bool(_) | Scalar::Json(_) => 0.0,
+    }
+}
+
+/// A vector of `rows` cells that nobody reads, and one more.
+fn behind<T: Clone + Default>(rows: usize, cell: T) -> Vec<T> {
+    let mut cells = vec![T::default(); rows];
+    cells.push(cell);
+    cells
+}
+
+/// A vector of `rows` cells that nobody reads, and more behind them.
+fn joined<T: Clone + Default>(rows: usize, more: Vec<T>) -> Vec<T> {
+    if rows == 0 {
+        return more;
+    }
+    let mut cells = vec![T::default(); rows];
+    cells.extend_from_slice(&more);
+    cells
+}
+
+fn again<T: Clone + Copy>(cells: &mut Vec<T>, rows: usize) {
+    if let Some(last) = cells.last().copied() {
+        cells.resize(rows, last);
+    }
+}

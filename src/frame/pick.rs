@@ -1,0 +1,124 @@
+//! Which columns are asked for.
+
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+
+/// The columns that a call asked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pick {
+    /// Names and patterns; none asks for all.
+    patterns: Vec<Box<str>>,
+    /// Whether the configuration that V1 repeats in each row is left out.
+    without_config: bool,
+    is_none: bool,
+}
+
+impl Pick {
+    pub(super) fn new<'a>(patterns: impl Iterator<Item = &'a str>, with_config: bool) -> Self {
+        Pick { patterns: patterns.map(Box::from).collect(), without_config: !with_config, is_none: false }
+    }
+
+    /// No column at all: rows are only looked at.
+    pub(super) fn none(&self) -> Self {
+        Pick { is_none: true, ..self.clone() }
+    }
+
+    pub(super) fn wants(&self, name: &str) -> bool {
+        let is_config =
+            || name.strip_prefix("config").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if self.is_none || self.without_config && is_config() {
+            return false;
+        }
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// Fails if something asked for is none of the columns that there are; `left_out` are names of others.
+    pub(super) fn check<'a>(
+        &self,
+        found: impl Iterator<Item = &'a str> + Clone,
+        left_out: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
+        let is_missing = |pattern: &&str| !found.clone().any(|name| matches(pattern, name));
+        let mut patterns = self.patterns.iter().map(|pattern| &**pattern);
+        let Some(pattern) = patterns.find(is_missing) else { return Ok(()) };
+        let hint = nearest(pattern, found.chain(left_out));
+        let hint = hint.map(|name| format!(": did you mean '{name}'?")).unwrap_or_default();
+        Err(Error::invalid(format_args!("setting column is '{pattern}', which no report has{hint}")))
+    }
+}
+
+/// Whether a name is the pattern itself, or fits it: `*` stands for any text, `?` for one character.
+fn matches(pattern: &str, name: &str) -> bool {
+    if pattern == name {
+        return true;
+    }
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut place) = (0, 0);
+    // Behind the last `*`, and where in the name its text ends so far.
+    let mut star: Option<(usize, usize)> = None;
+    while place < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                at += 1;
+                star = Some((at, place));
+            }
+            Some(char) if *char == '?' || *char == name[place] => {
+                at += 1;
+                place += 1;
+            }
+            Some(_) | None => {
+                let Some((behind, end)) = star else { return false };
+                star = Some((behind, end + 1));
+                (at, place) = (behind, end + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|char| *char == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_names() {
+        for (pattern, name) in [
+            ("loss", "loss"),
+            ("eval/*", "eval/top/k1"),
+            ("*loss", "eval/loss"),
+            ("l?ss", "löss"),
+            ("*", ""),
+            ("a*b*c", "a-b-bc"),
+            ("a[*]", "a[*]"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("loss", "losses"), ("eval/*", "eval"), ("?", ""), ("a*b*c", "acb"), ("", "a")]
+        {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_with_the_nearest() {
+        let pick = Pick::new(["loss", "eval/acuracy"].into_iter(), true);
+        let error = pick.check(["loss"].into_iter(), ["eval/accuracy", "lr"].into_iter()).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "setting column is 'eval/acuracy', which no report has: did you mean 'eval/accuracy'?"
+        );
+        assert!(pick.check(["loss", "eval/acuracy"].into_iter(), [].into_iter()).is_ok());
+    }
+
+    #[test]
+    fn the_configuration_can_be_left_out() {
+        let pick = Pick::new([].into_iter(), false);
+        assert!(
+            pick.wants("configured")
+                && pick.wants("a/config")
+                && !pick.wants("config/lr")
+                && !pick.wants("config")
+        );
+    }
+}
