@@ -1,15 +1,21 @@
 //! A run as JSON; docs/json.md lists the members.
 
+use std::sync::Arc;
+
 use super::{Mode, Run};
 use crate::checkpoint::Checkpoint;
 use crate::json_writer::JsonWriter;
 use crate::layout::{Attempt, Failure, Layout, Presence, Severity, Status};
+
+/// How many bytes of text workers may repeat, in the whole JSON: each rank that a short text names can share a long one.
+const MOST_REPEATED: usize = 1 << 20;
 
 impl Run {
     /// Everything that the run answers as one JSON object, whose members docs/json.md lists. NaN and the
     /// infinities are strings, as in protobuf's JSON.
     pub fn to_json(&self) -> String {
         let mut json = JsonWriter::new();
+        let mut room = MOST_REPEATED;
         json.begin('{');
         member(&mut json, "uri", self.uri());
         member(&mut json, "path", self.path());
@@ -30,7 +36,7 @@ impl Run {
         json.begin('{');
         member(&mut json, "presence", presence(self.failure_presence()));
         if let Some(found) = self.failure() {
-            failure(&mut json, found);
+            failure(&mut json, found, &mut room);
         }
         json.end('}');
         let values = [
@@ -46,7 +52,7 @@ impl Run {
             json.option(value);
             json.end('}');
         }
-        course(&mut json, self);
+        course(&mut json, self, &mut room);
         json.key("diagnostics");
         json.begin('[');
         for found in self.diagnostics() {
@@ -93,7 +99,7 @@ fn checkpoint(json: &mut JsonWriter, checkpoint: &Checkpoint) {
 }
 
 /// What only export events tell.
-fn course(json: &mut JsonWriter, run: &Run) {
+fn course(json: &mut JsonWriter, run: &Run, room: &mut usize) {
     member(json, "status", run.status());
     member(json, "status_detail", run.status_detail());
     number(json, "start_time_ns", run.start_time());
@@ -106,11 +112,11 @@ fn course(json: &mut JsonWriter, run: &Run) {
     json.end('}');
     json.key("attempts");
     json.begin('[');
-    run.attempts().iter().for_each(|found| attempt(json, found));
+    run.attempts().iter().for_each(|found| attempt(json, found, room));
     json.end(']');
 }
 
-fn attempt(json: &mut JsonWriter, attempt: &Attempt) {
+fn attempt(json: &mut JsonWriter, attempt: &Attempt, room: &mut usize) {
     json.begin('{');
     member(json, "status", attempt.status());
     number(json, "start_time_ns", attempt.start_time());
@@ -120,7 +126,7 @@ fn attempt(json: &mut JsonWriter, attempt: &Attempt) {
     match attempt.failure() {
         Some(found) => {
             json.begin('{');
-            failure(json, found);
+            failure(json, found, room);
             json.end('}');
         }
         None => json.literal("null"),
@@ -128,17 +134,41 @@ fn attempt(json: &mut JsonWriter, attempt: &Attempt) {
     json.end('}');
 }
 
-fn failure(json: &mut JsonWriter, failure: &Failure) {
+/// A failure and its workers. `room` is how much text workers may still repeat.
+fn failure(json: &mut JsonWriter, failure: &Failure, room: &mut usize) {
     details(json, failure);
     json.key("workers");
     json.begin('[');
-    for worker in failure.workers() {
+    let mut written: Option<(usize, &Failure)> = None;
+    for (place, worker) in failure.workers().iter().enumerate() {
         json.begin('{');
         number(json, "rank", worker.rank());
-        details(json, worker);
+        match written.filter(|(_, before)| shares_texts(before, worker)) {
+            Some((first, _)) if text_length(worker) > *room => number(json, "same_as", Some(first)),
+            Some(_) => {
+                *room -= text_length(worker);
+                details(json, worker);
+            }
+            None => {
+                written = Some((place, worker));
+                details(json, worker);
+            }
+        }
         json.end('}');
     }
     json.end(']');
+}
+
+/// Whether two workers failed alike and the run said so once, for both.
+fn shares_texts(a: &Failure, b: &Failure) -> bool {
+    Arc::ptr_eq(&a.message, &b.message) && Arc::ptr_eq(&a.traceback, &b.traceback)
+}
+
+fn text_length(failure: &Failure) -> usize {
+    [&failure.class, &failure.module, &failure.message, &failure.traceback]
+        .iter()
+        .map(|text| text.len())
+        .sum()
 }
 
 fn details(json: &mut JsonWriter, failure: &Failure) {
@@ -197,5 +227,38 @@ fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Note => "note",
         Severity::Damage => "damage",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_that_failed_alike_say_so_once_much_was_repeated() {
+        let text = "x".repeat(100_000);
+        let one = Failure { message: text.as_str().into(), ..Failure::default() };
+        let worker = |rank| Failure { rank: Some(rank), ..one.clone() };
+        let other = Failure { rank: Some(100), message: "another".into(), ..Failure::default() };
+        let again = Failure { rank: Some(101), ..other.clone() };
+        let workers = (0..100).map(worker).chain([other, again]).collect();
+        let failed = Failure { workers, ..one.clone() };
+        let mut room = MOST_REPEATED;
+        let written = |room: &mut usize| {
+            let mut json = JsonWriter::new();
+            json.begin('{');
+            failure(&mut json, &failed, room);
+            json.end('}');
+            json.finish()
+        };
+        let json: serde_json::Value = serde_json::from_str(&written(&mut room)).unwrap();
+        let workers = json["workers"].as_array().unwrap();
+        // The first one, and as many of its like as there is room for.
+        assert!(workers[..11].iter().all(|worker| worker["message"] == text));
+        assert!((11..100).all(|rank| workers[rank] == serde_json::json!({"rank": rank, "same_as": 0})));
+        assert_eq!(workers[100]["message"], "another");
+        assert_eq!(workers[101]["message"], "another");
+        // What further attempts repeat counts with it.
+        assert!(written(&mut room).len() < 3 * text.len());
     }
 }
