@@ -75,8 +75,9 @@ pub(crate) struct Keys {
     names: Box<[Box<str>]>,
     /// Where each name is, if there are too many to compare one by one.
     places: Option<HashMap<Box<str>, usize>>,
-    /// The length of the longest name: nothing longer need be looked for.
-    longest: usize,
+    /// The lengths that names have, shortest first: nothing of another length need be looked for, which would
+    /// have to be hashed.
+    lengths: Box<[usize]>,
 }
 
 impl Keys {
@@ -87,8 +88,10 @@ impl Keys {
     pub(crate) fn new(names: Box<[Box<str>]>) -> Self {
         let places = (names.len() > Self::FEW)
             .then(|| names.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect());
-        let longest = names.iter().map(|name| name.len()).max().unwrap_or_default();
-        Keys { names, places, longest }
+        let mut lengths: Vec<usize> = names.iter().map(|name| name.len()).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        Keys { names, places, lengths: lengths.into() }
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {
@@ -96,8 +99,8 @@ impl Keys {
     }
 
     fn place(&self, name: &str) -> Option<usize> {
+        self.lengths.binary_search(&name.len()).ok()?;
         match &self.places {
-            _ if name.len() > self.longest => None,
             Some(places) => places.get(name).copied(),
             None => self.names.iter().position(|known| **known == *name),
         }
@@ -302,8 +305,15 @@ impl Value {
             if let Some(found) = value.child(path) {
                 return Some(found);
             }
+            // No longer head fits: there is no such key, and a number holds no slash.
+            let longest = if let Value::Object(object) = value {
+                object.keys.lengths.last().copied()
+            } else {
+                path.find('/')
+            };
+            let longest = longest.unwrap_or_default();
             // The last one in is the first one tried: the longest head.
-            for (slash, _) in path.match_indices('/') {
+            for (slash, _) in path.match_indices('/').take_while(|(slash, _)| *slash <= longest) {
                 if let Some(child) = value.child(&path[..slash]).filter(|child| !child.is_empty()) {
                     waiting.push((child, &path[slash + 1..]));
                 }
