@@ -3,7 +3,7 @@
 // It stands above all rooms, beside the functions of lib.rs.
 use super::error::Result;
 use super::parse::error_log;
-use super::parse::exception::pickled_exception;
+use super::parse::exception::{PickledException, pickled_exception};
 use super::parse::json::{self, RowReader};
 use super::parse::lines::{Blocks, LinesFromEnd, split};
 use super::parse::pickle::Pickle;
@@ -86,9 +86,17 @@ pub fn error_log(text: &str) -> Vec<&str> {
     found
 }
 
-/// What a pickle shows: the exception that it holds, and how Python would show it; none if it is no pickle.
-pub fn pickle(bytes: &[u8]) -> Option<(Option<String>, String)> {
+/// What a pickle shows: how long all texts of the exception are that it holds, and how Python would show it; none
+/// if it is no pickle.
+pub fn pickle(bytes: &[u8]) -> Option<(usize, String)> {
     let pickle = Pickle::read(bytes).ok()?;
-    let exception = pickled_exception(&pickle).map(|exception| format!("{exception:?}"));
-    Some((exception, python::repr(&pickle, pickle.root())))
+    let length = pickled_exception(&pickle).map_or(0, |exception| length(&exception));
+    Some((length, python::repr(&pickle, pickle.root())))
+}
+
+fn length(exception: &PickledException) -> usize {
+    let texts = [&exception.module, &exception.class, &exception.shown];
+    let maybe = [&exception.text_argument, &exception.traceback];
+    let texts = texts.into_iter().chain(maybe.into_iter().flatten()).map(String::len);
+    texts.chain(exception.workers.iter().map(|(_, worker)| length(worker))).sum()
 }

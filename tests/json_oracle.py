@@ -27,7 +27,7 @@ SHOWN = 10
 def number(rng):
     return rng.choice([
         lambda: str(rng.randint(-10, 10)), lambda: str(rng.randint(-(2**70), 2**70)), lambda: repr(rng.uniform(-1e3, 1e3)),
-        lambda: repr(float(f"{rng.random()}e{rng.randint(-320, 310)}")), lambda: f"{rng.randint(0, 9)}.{rng.getrandbits(80)}",
+        lambda: repr(float(f"{rng.random():.17f}e{rng.randint(-320, 310)}")), lambda: f"{rng.randint(0, 9)}.{rng.getrandbits(80)}",
         lambda: f"{rng.randint(-9, 9)}{rng.choice('eE')}{rng.choice(['', '+', '-'])}{rng.randint(0, 400)}",
         lambda: rng.choice(["-0", "-0.0", "0.0", "1E400", "-1e999", "5e-324", "1.7976931348623157e308", "9007199254740993", "NaN",
                             "Infinity", "-Infinity", str(2**63), str(2**64), str(-(2**63)), "1" * 400]),

@@ -2,8 +2,10 @@
 //! (`src/bin/plain.rs`) call it. A target panics if something is wrong.
 
 pub mod counting;
+pub mod packed;
 pub mod seeds;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,10 +41,12 @@ pub fn json(data: &[u8]) {
     assert_eq!(again.to_json(), out);
     assert!(fuzzing::same(&value, &value));
     let Some(object) = value.as_object() else { return };
-    for (key, text) in members.expect("an object has members") {
+    // Of equal keys the last counts.
+    let last: HashMap<String, &str> = members.expect("an object has members").into_iter().collect();
+    assert_eq!(last.len(), object.len());
+    for (key, text) in last {
         let found = fuzzing::json(text, MAX_DEPTH).expect("a value");
-        // Of equal keys the last counts.
-        assert!(object.get(&key).is_some() && (object.len() > 1 || fuzzing::same(&found, &found)));
+        assert!(object.get(&key).is_some_and(|value| fuzzing::same(&found, value)));
     }
 }
 
@@ -66,7 +70,7 @@ pub fn rows(data: &[u8]) {
 /// Opening parses few rows, and yet finds the checkpoints that all rows tell.
 pub fn named(data: &[u8]) {
     // An escaped key is not looked for: Python never writes one. A BOM is the first line's alone.
-    if data.windows(2).any(|pair| pair == b"\\u") || data.starts_with(b"\xef\xbb\xbf") {
+    if has_escaped_key(data) || data.starts_with(b"\xef\xbb\xbf") {
         return;
     }
     let there = ["checkpoint_000000", "checkpoint_000001", "a"];
@@ -92,25 +96,45 @@ pub fn named(data: &[u8]) {
     assert_eq!(found, expected);
 }
 
-/// Records of a CSV file: as many cells as commas outside of quotes could make.
-pub fn csv(data: &[u8]) {
-    let commas = data.iter().filter(|byte| **byte == b',').count();
-    let mut cells = 0;
-    let mut records = 0;
-    fuzzing::csv(data, |record| {
-        records += usize::from(!record.is_empty());
-        cells += record.len();
+/// Whether a `\u` may stand in a key: behind it, the next quote ends a string that a colon follows.
+fn has_escaped_key(data: &[u8]) -> bool {
+    let escapes = (0..data.len()).filter(|place| data[*place..].starts_with(b"\\u"));
+    let mut ends = escapes.map(|place| {
+        let mut behind = data[place + 2..].iter();
+        while let Some(byte) = behind.next() {
+            match byte {
+                b'\\' => drop(behind.next()),
+                b'"' => break,
+                _ => {}
+            }
+        }
+        behind.find(|byte| !byte.is_ascii_whitespace())
     });
-    assert!(cells <= commas + records);
+    ends.any(|next| next == Some(&b':'))
+}
+
+/// Records of a CSV file: the same again once every cell is quoted.
+pub fn csv(data: &[u8]) {
+    let mut records = Vec::new();
+    fuzzing::csv(data, |record| records.push(record));
+    records.retain(|record| !record.is_empty());
+    let mut quoted = String::new();
+    for record in &records {
+        let cells: Vec<String> = record.iter().map(|cell| cell.replace('"', "\"\"")).collect();
+        quoted += &format!("\"{}\"\n", cells.join("\",\""));
+    }
+    let mut again = Vec::new();
+    fuzzing::csv(quoted.as_bytes(), |record| again.push(record));
+    assert_eq!(again, records);
     if let Some(run) = open(&[("progress.csv", data)], &["checkpoint_000000"], &[]) {
-        ask(&run);
+        ask(&run, "earliest");
     }
 }
 
 /// A snapshot of Train V2.
 pub fn snapshot(data: &[u8]) {
     if let Some(run) = open(&[(SNAPSHOT, data)], &["checkpoint_000000", "a"], &[]) {
-        ask(&run);
+        ask(&run, "earliest");
     }
 }
 
@@ -125,8 +149,11 @@ pub fn error_log(data: &[u8]) {
 /// A pickle is data, whatever it says.
 pub fn pickle(data: &[u8]) {
     if let Some((exception, shown)) = fuzzing::pickle(data) {
+        // Texts of workers and their names have a limit each; what is not UTF-8 takes three times its place.
         assert!(
-            shown.len() < 200_000 && exception.is_none_or(|text| text.len() < 1_000_000 + 8 * data.len())
+            shown.len() < 200_000 && exception < (9 << 20) + 8 * data.len(),
+            "{exception}, {}",
+            shown.len()
         );
     }
 }
@@ -135,30 +162,26 @@ pub fn pickle(data: &[u8]) {
 pub fn events(data: &[u8]) {
     let log = "event_EXPORT_TRAIN_STATE.log";
     let snapshot = b"{\"checkpoint_results\": []}";
-    let settings = [("events", "events"), ("events_path", "/storage/run")];
-    if let Some(run) = open(&[(SNAPSHOT, snapshot), (log, data)], &[], &settings) {
-        ask(&run);
+    if let Some(run) = open(&[(SNAPSHOT, snapshot), (log, data)], &[], &[]) {
+        ask(&run, "earliest");
     }
 }
 
-/// A whole run: the input is its files, divided by 0xff, asked everything on a small stack.
+/// A whole run: options and files as `packed` holds them, opened and asked everything on a small stack.
 pub fn run(data: &[u8]) {
-    let names = [
-        "result.json",
-        SNAPSHOT,
-        "progress.csv",
-        "error.pkl",
-        "error.txt",
-        "params.json",
-        ".validate_storage_marker",
-    ];
-    let parts = names.into_iter().zip(data.split(|byte| *byte == 0xff)).filter(|(_, part)| !part.is_empty());
-    let parts: Vec<(&str, &[u8])> = parts.collect();
-    let run = open(&parts, &["checkpoint_000000", "checkpoint_000001"], &[]);
+    let (options, files) = packed::unpack(data);
+    let choices = [("strict", "true"), ("read", "latest")];
+    let settings: Vec<(&str, &str)> =
+        (0..).zip(choices).filter(|(bit, _)| options >> bit & 1 == 1).map(|(_, choice)| choice).collect();
+    let ties = if options >> 2 & 1 == 1 { "latest" } else { "earliest" };
+    // As callers may have it.
     let small = std::thread::Builder::new().stack_size(128 * 1024);
     std::thread::scope(|scope| {
-        let asked = small.spawn_scoped(scope, move || run.iter().for_each(ask)).expect("a thread");
-        asked.join().expect("no panic");
+        let work = || {
+            let run = open(&files, &["checkpoint_000000", "checkpoint_000001"], &settings);
+            run.iter().for_each(|run| ask(run, ties));
+        };
+        small.spawn_scoped(scope, work).expect("a thread").join().expect("no panic");
     });
 }
 
@@ -195,7 +218,10 @@ fn same(ours: &Value, theirs: &serde_json::Value) -> bool {
                 // -0 is the integer 0, as in Python.
                 Value::Int(0) => text == "0" || text == "-0",
                 Value::Int(_) | Value::UInt(_) | Value::BigInt(_) => is_whole && ours.to_json() == text,
-                Value::Float(float) => !is_whole && text.parse() == Ok(*float),
+                Value::Float(float) => {
+                    let same = |theirs: f64| theirs.to_bits() == float.to_bits();
+                    !is_whole && text.parse().is_ok_and(same)
+                }
                 _ => false,
             }
         }
@@ -216,34 +242,35 @@ fn open(files: &[(&str, &[u8])], directories: &[&str], settings: &[(&str, &str)]
         let directory = if name.starts_with("event_") { &events } else { &run };
         fs::write(directory.join(name), data).expect("a file");
     }
-    let events = events.to_str().expect("UTF-8");
-    let settings = settings.iter().map(|(key, value)| (*key, if *key == "events" { events } else { *value }));
-    let settings: Vec<(&str, &str)> = std::iter::once(("retry_ms", "0")).chain(settings).collect();
+    let mut settings = [settings, &[("retry_ms", "0")]].concat();
+    if files.iter().any(|(name, _)| name.starts_with("event_")) {
+        settings.extend([("events", events.to_str().expect("UTF-8")), ("events_path", "/storage/run")]);
+    }
     Run::open(run.to_str().expect("UTF-8"), &settings, None).ok()
 }
 
-/// Asks a run everything.
-fn ask(run: &Run) {
+/// Asks a run everything, and for a metric that it may not have.
+fn ask(run: &Run, ties: &str) {
     let json = run.to_json();
     assert!(fuzzing::json(&json, usize::MAX).is_some());
-    let keys: Vec<&str> = run
-        .metrics()
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(|it| it.iter())
-        .map(|(key, _)| key)
-        .collect();
-    for key in keys.iter().take(20) {
+    let ties = [("ties", ties)];
+    let metrics = run.metrics().and_then(Value::as_object);
+    let keys: Vec<&str> = metrics.into_iter().flat_map(|it| it.iter()).map(|(key, _)| key).take(20).collect();
+    for key in keys.iter().copied().chain(["no/such metric", ""]) {
         for mode in [Mode::Min, Mode::Max] {
-            let ranking = run.rank_checkpoints(key, mode, &[]);
-            let best = run.best_checkpoint(key, mode, &[]);
-            if let (Ok(ranking), Ok(best)) = (&ranking, &best) {
-                assert_eq!(ranking.ranked().first().map(|(first, _)| first.path()), Some(best.path()));
-                assert_eq!(ranking.ranked().len() + ranking.skipped().len(), run.checkpoints().len());
+            let ranking = run.rank_checkpoints(key, mode, &ties);
+            let best = run.best_checkpoint(key, mode, &ties);
+            match (&ranking, &best) {
+                (Ok(ranking), Ok(best)) => {
+                    assert_eq!(ranking.ranked().first().map(|(first, _)| first.path()), Some(best.path()));
+                    assert_eq!(ranking.ranked().len() + ranking.skipped().len(), run.checkpoints().len());
+                }
+                (Ok(ranking), Err(_)) => assert!(ranking.ranked().is_empty()),
+                (Err(_), best) => assert!(best.is_err()),
             }
         }
-        assert!(run.metric(key).is_some());
     }
+    assert!(keys.iter().all(|key| run.metric(key).is_some()));
     if let Some(resume) = run.resume_checkpoint() {
         assert!(resume.path().starts_with(run.path()));
     }

@@ -23,7 +23,7 @@ pub(crate) struct PickledException {
 const MOST_LEVELS: usize = 16;
 /// More workers than any run of Ray has.
 const MOST_WORKERS: usize = 10_000;
-/// What the messages of all workers take together: a small pickle can give many of them one long text.
+/// What the messages of all workers take together, and their names: a small pickle can give many of them one long text.
 const MOST_WORKER_TEXT: usize = 4 << 20;
 /// A longer name is no class.
 const LONGEST_NAME: usize = 1_000;
@@ -39,8 +39,13 @@ pub(crate) fn pickled_exception(pickle: &Pickle) -> Option<PickledException> {
     exception.traceback = outer.traceback();
     let workers = found.worker_failures().iter().take(MOST_WORKERS);
     room = MOST_WORKER_TEXT;
-    exception.workers =
-        workers.filter_map(|(rank, failure)| found.worker(*rank, *failure, &mut room)).collect();
+    let described = workers.filter_map(|(rank, failure)| found.worker(*rank, *failure, &mut room));
+    let mut names = 0;
+    let fits = |(_, worker): &(u64, PickledException)| {
+        names += worker.module.len() + worker.class.len();
+        names <= MOST_WORKER_TEXT
+    };
+    exception.workers = described.take_while(fits).collect();
     Some(exception)
 }
 
@@ -288,6 +293,10 @@ mod tests {
             [b"cb\nE\n(".to_vec(), long(10_000), b"q\0".to_vec(), b"h\0".repeat(20_000), b"tR.".to_vec()]
                 .concat();
         assert!(shown(&arguments).len() < 3 * LONGEST);
+        let name = [b"cb\n".to_vec(), b"E".repeat(LONGEST_NAME), b"\n".to_vec()].concat();
+        let group = b"cray.train\nWorkerGroupError\n(\x8c\x01m}(K\0".to_vec();
+        let named = [group, name, b")Rq\0".to_vec(), ranks(9_000).collect(), b"utR.".to_vec()].concat();
+        assert_eq!(exception(&named).unwrap().workers.len(), MOST_WORKER_TEXT / (1 + LONGEST_NAME));
         // Names are not copied: one that is not UTF-8 is none.
         let globals = [b"X\x01\0\0\0\xffq\0h\0h\0\x93.".to_vec()].concat();
         assert!(Pickle::read(&globals).is_err());
