@@ -19,6 +19,11 @@ impl JsonWriter {
         String::from_utf8(self.out).unwrap_or_default()
     }
 
+    /// How many bytes were written so far.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+
     /// Opens an object or a list: `{` or `[`.
     pub(crate) fn begin(&mut self, bracket: char) {
         self.separate();

@@ -7,7 +7,8 @@ use crate::checkpoint::Checkpoint;
 use crate::json_writer::JsonWriter;
 use crate::layout::{Attempt, Failure, Layout, Presence, Severity, Status};
 
-/// How many bytes of text workers may repeat, in the whole JSON: each rank that a short text names can share a long one.
+/// How many bytes workers that failed alike may repeat, in the whole JSON: each rank that a short text names can share
+/// a long one.
 const MOST_REPEATED: usize = 1 << 20;
 
 impl Run {
@@ -134,7 +135,7 @@ fn attempt(json: &mut JsonWriter, attempt: &Attempt, room: &mut usize) {
     json.end('}');
 }
 
-/// A failure and its workers. `room` is how much text workers may still repeat.
+/// A failure and its workers. `room` is how much workers may still repeat.
 fn failure(json: &mut JsonWriter, failure: &Failure, room: &mut usize) {
     details(json, failure);
     json.key("workers");
@@ -143,11 +144,12 @@ fn failure(json: &mut JsonWriter, failure: &Failure, room: &mut usize) {
     for (place, worker) in failure.workers().iter().enumerate() {
         json.begin('{');
         number(json, "rank", worker.rank());
-        match written.filter(|(_, before)| shares_texts(before, worker)) {
-            Some((first, _)) if text_length(worker) > *room => number(json, "same_as", Some(first)),
+        match written.filter(|(_, before)| is_alike(before, worker)) {
+            Some((first, _)) if *room == 0 => number(json, "same_as", Some(first)),
             Some(_) => {
-                *room -= text_length(worker);
+                let start = json.len();
                 details(json, worker);
+                *room = room.saturating_sub(json.len() - start);
             }
             None => {
                 written = Some((place, worker));
@@ -159,16 +161,14 @@ fn failure(json: &mut JsonWriter, failure: &Failure, room: &mut usize) {
     json.end(']');
 }
 
-/// Whether two workers failed alike and the run said so once, for both.
-fn shares_texts(a: &Failure, b: &Failure) -> bool {
-    Arc::ptr_eq(&a.message, &b.message) && Arc::ptr_eq(&a.traceback, &b.traceback)
-}
-
-fn text_length(failure: &Failure) -> usize {
-    [&failure.class, &failure.module, &failure.message, &failure.traceback]
-        .iter()
-        .map(|text| text.len())
-        .sum()
+fn is_alike(a: &Failure, b: &Failure) -> bool {
+    // Workers that an error log tells of together share their texts.
+    let same = |a: &Arc<str>, b: &Arc<str>| Arc::ptr_eq(a, b) || a == b;
+    same(&a.class, &b.class)
+        && same(&a.module, &b.module)
+        && same(&a.message, &b.message)
+        && same(&a.traceback, &b.traceback)
+        && (a.source, a.occurrences, a.recovered) == (b.source, b.occurrences, b.recovered)
 }
 
 fn details(json: &mut JsonWriter, failure: &Failure) {
@@ -253,11 +253,11 @@ mod tests {
         };
         let json: serde_json::Value = serde_json::from_str(&written(&mut room)).unwrap();
         let workers = json["workers"].as_array().unwrap();
-        // The first one, and as many of its like as there is room for.
-        assert!(workers[..11].iter().all(|worker| worker["message"] == text));
-        assert!((11..100).all(|rank| workers[rank] == serde_json::json!({"rank": rank, "same_as": 0})));
+        // The first one, and its like until the room is full.
+        assert!(workers[..12].iter().all(|worker| worker["message"] == text));
+        assert!((12..100).all(|rank| workers[rank] == serde_json::json!({"rank": rank, "same_as": 0})));
         assert_eq!(workers[100]["message"], "another");
-        assert_eq!(workers[101]["message"], "another");
+        assert_eq!(workers[101], serde_json::json!({"rank": 101, "same_as": 100}));
         // What further attempts repeat counts with it.
         assert!(written(&mut room).len() < 3 * text.len());
     }
