@@ -379,3 +379,24 @@ impl From<&str> for Value {
         Value::Str(text.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::parse::json::document;
+
+    #[test]
+    fn paths_through_keys_that_hold_slashes() {
+        let few = r#""a":{"b":1,"b/c":2},"a/b":{"c":3},"":{"":4},"l":[[5],{"x/y":6}]"#;
+        let many: String = (0..20).map(|i| format!(",\"k{i}\":0")).collect();
+        for text in [format!("{{{few}}}"), format!("{{{few}{many}}}")] {
+            let (value, _) = document(&text, 10).unwrap();
+            let found = |path: &str| value.find(path).and_then(|found| found.as_i64());
+            // The longest key that fits comes first, but a path through a shorter one is found too.
+            assert_eq!((found("a/b/c"), found("a/b")), (Some(3), None));
+            assert_eq!((found("/"), found("l/0/0"), found("l/01/x/y")), (Some(4), Some(5), Some(6)));
+            for missing in ["a/b/c/", "a/c", "//", "l/2/0", "l//0", "l/0/0/0", "k1/x", ""] {
+                assert_eq!(found(missing), None, "{missing}");
+            }
+        }
+    }
+}
