@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
+use super::fast::Fast;
 use super::pick::Pick;
 use super::rows::{Budget, Iterations, Rows, Selection};
 use crate::cancel::{self, Cancel};
@@ -114,7 +115,7 @@ impl<'a> JsonFile<'a> {
                 reader.rows.check_memory()?;
             }
             if is_end || offset + whole as u64 >= range.end {
-                return Ok(reader.finish());
+                return reader.finish();
             }
             check_length((filled - whole) as u64, offset + whole as u64, most)
                 .map_err(|error| self.named(error))?;
@@ -140,7 +141,8 @@ fn cores() -> usize {
 struct PartReader<'a, 'b> {
     file: &'b JsonFile<'a>,
     rows: Rows<'a>,
-    json: JsonLines,
+    fast: Fast,
+    exact: JsonLines,
     lines: u64,
     diagnostics: Diagnostics,
 }
@@ -149,12 +151,15 @@ impl<'a, 'b> PartReader<'a, 'b> {
     fn new(file: &'b JsonFile<'a>) -> Self {
         let mut rows = Rows::new(file.pick.clone(), file.selection.clone(), file.budget);
         rows.iterations.every = file.keeps_iterations.then(Vec::new);
-        let json = JsonLines::new(file.file.limits.depth);
-        PartReader { file, rows, json, lines: 0, diagnostics: Diagnostics::default() }
+        let depth = file.file.limits.depth;
+        let (fast, exact) = (Fast::new(depth), JsonLines::new(depth));
+        PartReader { file, rows, fast, exact, lines: 0, diagnostics: Diagnostics::default() }
     }
 
-    fn finish(self) -> Part<'a> {
-        Part { rows: self.rows, lines: self.lines, diagnostics: self.diagnostics }
+    fn finish(mut self) -> Result<Part<'a>> {
+        self.fast.settle(&mut self.rows.table);
+        self.rows.check_memory()?;
+        Ok(Part { rows: self.rows, lines: self.lines, diagnostics: self.diagnostics })
     }
 
     /// Takes the lines that start from `start` on and before `until`; `data` holds whole lines and lies at `offset` of
@@ -162,6 +167,23 @@ impl<'a, 'b> PartReader<'a, 'b> {
     fn lines(&mut self, data: &[u8], start: usize, until: usize, offset: u64) -> Result<()> {
         let mut at = start;
         while at < until {
+            let row = self.rows.table.rows();
+            if let Some(row) = self.fast.read(&mut self.rows.table.paths, row, data, at) {
+                self.lines += 1;
+                let place = offset + at as u64;
+                check_length((row.end - 1 - at) as u64, place, self.file.file.limits.line_bytes)?;
+                self.rows.iterations.next(
+                    row.iteration,
+                    self.lines,
+                    self.file.file.name,
+                    &mut self.diagnostics,
+                );
+                if self.rows.begin() {
+                    self.fast.put(&mut self.rows.table, data)?;
+                }
+                at = row.end;
+                continue;
+            }
             let end = memchr(b'\n', &data[at..]).map_or(data.len(), |length| at + length);
             self.lines += 1;
             let is_ended = end < data.len();
@@ -173,7 +195,8 @@ impl<'a, 'b> PartReader<'a, 'b> {
 
     fn line(&mut self, line: &[u8], is_ended: bool, place: Place) -> Result<()> {
         check_length(line.len() as u64, place.byte.unwrap_or(0), self.file.file.limits.line_bytes)?;
-        for row in self.json.rows_or_none(line, is_ended, place, &mut self.diagnostics) {
+        for row in self.exact.rows_or_none(line, is_ended, place, &mut self.diagnostics) {
+            self.fast.settle(&mut self.rows.table);
             let iteration = Iterations::of_row(&row);
             self.rows.iterations.next(iteration, place.line, self.file.file.name, &mut self.diagnostics);
             self.rows.add(&row)?;

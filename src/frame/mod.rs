@@ -2,6 +2,7 @@
 
 mod arrow;
 mod column;
+mod fast;
 mod json;
 mod options;
 mod paths;

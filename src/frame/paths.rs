@@ -18,6 +18,7 @@ pub(super) type Column = u32;
 /// No column: nobody asked for it.
 pub(super) const NO_COLUMN: Column = Column::MAX;
 
+/// What is known of a path.
 #[derive(Debug)]
 pub(super) struct Path {
     pub parent: Node,
@@ -29,6 +30,13 @@ pub(super) struct Path {
     /// The keys with `/` between them.
     name: Arc<str>,
     children: HashMap<Box<str>, Node>,
+}
+
+impl Path {
+    /// The keys with `/` between them.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// All paths that rows were found to have.

@@ -300,50 +300,20 @@ impl<'a> JsonReader<'a> {
 
     /// The character that a backslash and what follows stand for.
     fn escape(&mut self) -> Result<char, JsonError> {
-        let escaped = match self.byte(1) {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'u') => return self.unicode_escape(),
-            Some(_) | None => return Err(self.syntax("not an escape")),
-        };
-        self.at += 2;
-        Ok(escaped)
-    }
-
-    fn unicode_escape(&mut self) -> Result<char, JsonError> {
-        let Some(first) = self.code_unit(0) else {
-            return Err(self.syntax("expected four hex digits after \\u"));
-        };
-        let start = self.at;
-        self.at += 6;
-        if let Some(char) = char::from_u32(first) {
+        let data = self.text.as_bytes();
+        if let Some((char, end)) = escaped(data, self.at) {
+            self.at = end;
             return Ok(char);
         }
-        let pair = match self.code_unit(0) {
-            Some(second @ 0xdc00..0xe000) if first < 0xdc00 => {
-                char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))
-            }
-            Some(_) | None => None,
-        };
-        if pair.is_some() {
-            self.at += 6;
-        } else {
-            self.notes.lone_surrogate.get_or_insert(start);
+        if self.byte(1) != Some(b'u') {
+            return Err(self.syntax("not an escape"));
         }
-        Ok(pair.unwrap_or(char::REPLACEMENT_CHARACTER))
-    }
-
-    /// The number in `\uXXXX`, if that stands `ahead` of here.
-    fn code_unit(&self, ahead: usize) -> Option<u32> {
-        let escape = self.text.as_bytes().get(self.at + ahead..self.at + ahead + 6)?;
-        let digits = escape.strip_prefix(b"\\u")?;
-        digits.iter().try_fold(0, |number, &digit| Some(number * 16 + (digit as char).to_digit(16)?))
+        if code_unit(data, self.at).is_none() {
+            return Err(self.syntax("expected four hex digits after \\u"));
+        }
+        self.notes.lone_surrogate.get_or_insert(self.at);
+        self.at += 6;
+        Ok(char::REPLACEMENT_CHARACTER)
     }
 
     fn deepen(&mut self, depth: usize) -> Result<(), JsonError> {
@@ -379,6 +349,36 @@ impl<'a> JsonReader<'a> {
             self.at += 1;
         }
     }
+}
+
+/// The character that the backslash at `at` and what follows stand for, and where that ends. None if it is no escape, or
+/// half of a surrogate pair.
+pub(crate) fn escaped(data: &[u8], at: usize) -> Option<(char, usize)> {
+    let char = match *data.get(at + 1)? {
+        byte @ (b'"' | b'\\' | b'/') => byte as char,
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let first = code_unit(data, at)?;
+            if let Some(char) = char::from_u32(first) {
+                return Some((char, at + 6));
+            }
+            let second = code_unit(data, at + 6)
+                .filter(|second| (0xdc00..0xe000).contains(second) && first < 0xdc00)?;
+            return Some((char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))?, at + 12));
+        }
+        _ => return None,
+    };
+    Some((char, at + 2))
+}
+
+/// The number in `\uXXXX`, if that stands at `at`.
+fn code_unit(data: &[u8], at: usize) -> Option<u32> {
+    let digits = data.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |number, &digit| Some(number * 16 + (digit as char).to_digit(16)?))
 }
 
 /// The members of a text that is one JSON object, with white space around it.
