@@ -129,25 +129,11 @@ fn write_float(out: &mut impl io::Write, number: f64) {
 }
 
 /// Appends a number as strict JSON.
-pub(crate) fn append_float(out: &mut String, number: f64) {
-    write_float(&mut Appending(out), number);
+pub(crate) fn append_float(out: &mut Vec<u8>, number: f64) {
+    write_float(out, number);
 }
 
 /// Appends a text as a JSON string.
-pub(crate) fn append_string(out: &mut String, text: &str) {
-    let _ = serde_json::to_writer(Appending(out), text);
-}
-
-/// A text that is written to.
-struct Appending<'a>(&'a mut String);
-
-impl io::Write for Appending<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push_str(std::str::from_utf8(bytes).map_err(io::Error::other)?);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+pub(crate) fn append_string(out: &mut Vec<u8>, text: &str) {
+    let _ = serde_json::to_writer(out, text);
 }

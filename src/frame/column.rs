@@ -1,7 +1,7 @@
 //! One column while it grows: cells of one kind stand in one vector, and cells of several kinds keep what each of them
 //! was, since only the last row decides the type.
 
-use std::fmt::Write;
+use std::io::Write;
 
 use super::ColumnType;
 use super::values::{Texts, Values, validity};
@@ -17,11 +17,12 @@ pub(super) enum Scalar<'a> {
     /// Above `i64::MAX`.
     UInt(u64),
     /// The digits of an integer beyond 64 bits.
-    Big(&'a str),
+    Big(&'a [u8]),
     Float(f64),
-    Text(&'a str),
+    /// UTF-8, as all texts here.
+    Text(&'a [u8]),
     /// A list or an empty object, as strict JSON.
-    Json(&'a str),
+    Json(&'a [u8]),
 }
 
 /// A column that rows are added to.
@@ -127,6 +128,16 @@ impl ColumnBuilder {
         self.rows = row + 1;
     }
 
+    /// Makes room for this many rows in all.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        match &mut self.store {
+            Store::Unseen | Store::Null | Store::Bool(_) | Store::Mixed(_) => {}
+            Store::Int(cells) => cells.reserve(rows.saturating_sub(cells.len())),
+            Store::Float(cells) => cells.reserve(rows.saturating_sub(cells.len())),
+            Store::Text(texts) => texts.reserve(rows),
+        }
+    }
+
     /// Adds a cell of another kind than the store has.
     #[cold]
     fn push_unlike(&mut self, value: Scalar) {
@@ -211,6 +222,8 @@ impl ColumnBuilder {
             (Store::Unseen | Store::Null, Store::Float(more)) => {
                 self.store = Store::Float(joined(rows, more))
             }
+            (Store::Unseen | Store::Null, Store::Text(more)) if rows == 0 => self.store = Store::Text(more),
+            (Store::Unseen | Store::Null, Store::Mixed(more)) if rows == 0 => self.store = Store::Mixed(more),
             (Store::Unseen | Store::Null, Store::Text(more)) => {
                 let mut texts = Texts::default();
                 texts.push_empty(rows);
@@ -276,11 +289,11 @@ impl ColumnBuilder {
     pub(super) fn bytes(&self) -> usize {
         let store = match &self.store {
             Store::Unseen | Store::Null => 0,
-            Store::Bool(cells) => cells.capacity(),
-            Store::Int(cells) => cells.capacity() * 8,
-            Store::Float(cells) => cells.capacity() * 8,
-            Store::Text(texts) => texts.bytes(),
-            Store::Mixed(mixed) => mixed.tags.capacity() + mixed.words.capacity() * 8 + mixed.texts.bytes(),
+            Store::Bool(cells) => cells.len(),
+            Store::Int(cells) => cells.len() * 8,
+            Store::Float(cells) => cells.len() * 8,
+            Store::Text(texts) => texts.size(),
+            Store::Mixed(mixed) => mixed.tags.len() * 9 + mixed.texts.size(),
         };
         size_of::<Self>() + store + self.nulls.capacity() * 8
     }
@@ -336,7 +349,7 @@ impl Mixed {
                 Scalar::UInt(_) => (integers, unsigned) = (true, true),
                 Scalar::Big(_) => (integers, big) = (true, true),
                 Scalar::Float(_) => floats = true,
-                Scalar::Text(text) if word(text).is_some() => words = true,
+                Scalar::Text(text) if word(text_of(text)).is_some() => words = true,
                 Scalar::Text(_) => texts = true,
                 Scalar::Json(_) => others = true,
             }
@@ -359,7 +372,7 @@ impl Mixed {
     fn as_texts(&self) -> Texts {
         let mut texts = Texts::default();
         for cell in self.cells() {
-            texts.push(if let Scalar::Text(text) = cell { text } else { "" });
+            texts.push(if let Scalar::Text(text) = cell { text } else { b"" });
         }
         texts
     }
@@ -374,7 +387,7 @@ impl Mixed {
 }
 
 /// Appends a cell as strict JSON; nothing where it is null.
-fn write_json(cell: Scalar, out: &mut String) {
+fn write_json(cell: Scalar, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = match cell {
         Scalar::Null => Ok(()),
@@ -386,14 +399,18 @@ fn write_json(cell: Scalar, out: &mut String) {
             Ok(())
         }
         Scalar::Text(text) => {
-            append_string(out, text);
+            append_string(out, text_of(text));
             Ok(())
         }
         Scalar::Big(text) | Scalar::Json(text) => {
-            out.push_str(text);
+            out.extend_from_slice(text);
             Ok(())
         }
     };
+}
+
+fn text_of(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 fn as_float(cell: Scalar) -> f64 {
@@ -401,8 +418,8 @@ fn as_float(cell: Scalar) -> f64 {
         Scalar::Int(number) => number as f64,
         Scalar::UInt(number) => number as f64,
         Scalar::Float(number) => number,
-        Scalar::Big(digits) => digits.parse().unwrap_or(f64::NAN),
-        Scalar::Text(text) => word(text).unwrap_or(f64::NAN),
+        Scalar::Big(digits) => text_of(digits).parse().unwrap_or(f64::NAN),
+        Scalar::Text(text) => word(text_of(text)).unwrap_or(f64::NAN),
         Scalar::Null | Scalar::Bool(_) | Scalar::Json(_) => 0.0,
     }
 }

@@ -15,6 +15,7 @@ use super::paths::{Column, NO_COLUMN, Node, Paths, ROW};
 use super::rows::ITERATION_KEY;
 use super::table::Table;
 use crate::error::Result;
+use crate::json_writer::append_float;
 use crate::parse::decimal::{Decimal, decimal};
 use crate::parse::json;
 
@@ -34,7 +35,7 @@ pub(super) struct Fast {
     /// The cells of the row that is being read.
     cells: Vec<Cell>,
     /// Texts of those that do not stand in the file as they are.
-    texts: String,
+    texts: Vec<u8>,
     /// The number of the row, whether it counts in the end or not.
     stamp: u64,
     /// How many paths shared their name when that was looked at last.
@@ -150,7 +151,7 @@ impl Step {
         Step { words, last_mask, count: count as u32, length: text.len() as u32, long, to }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fits(&self, data: &[u8], at: usize) -> bool {
         let count = self.count as usize;
         let Some(there) = data.get(at..at + count * 8) else { return self.fits_at_end(data, at) };
@@ -191,7 +192,7 @@ impl Fast {
             groups: Vec::new(),
             live: Vec::new(),
             cells: Vec::new(),
-            texts: String::new(),
+            texts: Vec::new(),
             stamp: 0,
             contests: 0,
             max_depth,
@@ -288,7 +289,7 @@ impl Fast {
                     }
                     at += 2;
                     let start = self.texts.len();
-                    self.texts.push_str("{}");
+                    self.texts.extend_from_slice(b"{}");
                     (Kind::OtherJson, start as u64, 2)
                 }
                 b'{' => {
@@ -326,19 +327,16 @@ impl Fast {
                     continue;
                 }
                 b'[' => {
-                    let end = end_of_list(data, at)?;
-                    let text = std::str::from_utf8(&data[at..end]).ok()?;
-                    let (list, notes) =
-                        json::document(text, self.max_depth.checked_sub(depth as usize)?).ok()?;
-                    if notes != json::Notes::default() {
-                        return None;
-                    }
-                    at = end;
-                    let start = self.texts.len();
-                    if column != NO_COLUMN {
-                        self.texts.push_str(&list.to_json());
-                    }
-                    (Kind::OtherJson, start as u64, self.texts.len() - start)
+                    let place = self.texts.len();
+                    let most = self.max_depth.checked_sub(depth as usize)?;
+                    at = match list(data, at, most, &mut self.texts) {
+                        Some(end) => end,
+                        None => {
+                            self.texts.truncate(place);
+                            any_list(data, at, most, &mut self.texts)?
+                        }
+                    };
+                    (Kind::OtherJson, place as u64, self.texts.len() - place)
                 }
                 b'n' => {
                     at = word_end(data, at, b"null")?;
@@ -376,9 +374,7 @@ impl Fast {
             place += 1;
             let start = word as usize;
             let end = start + length as usize;
-            let in_file = |start, end| {
-                data.get(start..end).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
-            };
+            let in_file = |start, end| data.get(start..end).unwrap_or_default();
             match kind {
                 Kind::Float => table.put(column, Scalar::Float(f64::from_bits(word))),
                 Kind::Int => table.put(column, Scalar::Int(word as i64)),
@@ -577,16 +573,16 @@ fn scan_text(data: &[u8], start: usize) -> Option<(usize, bool)> {
 
 /// Reads a text with escapes, the first at `at`, and tells where what follows it starts.
 #[cold]
-fn unescape(data: &[u8], start: usize, mut at: usize, text: &mut String) -> Option<usize> {
-    text.push_str(std::str::from_utf8(&data[start..at]).ok()?);
+fn unescape(data: &[u8], start: usize, mut at: usize, text: &mut Vec<u8>) -> Option<usize> {
+    text.extend_from_slice(&data[start..at]);
     loop {
         if data[at] == b'"' {
             return Some(at + 1);
         }
         let (char, end) = json::escaped(data, at)?;
-        text.push(char);
+        text.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
         let (next, _) = scan_text(data, end)?;
-        text.push_str(std::str::from_utf8(&data[end..next]).ok()?);
+        text.extend_from_slice(&data[end..next]);
         at = next;
     }
 }
@@ -600,9 +596,91 @@ fn key(data: &[u8], at: usize) -> Option<(Cow<'_, str>, usize)> {
     if !has_escape {
         return Some((Cow::Borrowed(std::str::from_utf8(&data[at + 1..end]).ok()?), end + 1));
     }
-    let mut key = String::new();
+    let mut key = Vec::new();
     let end = unescape(data, at + 1, end, &mut key)?;
-    Some((Cow::Owned(key), end))
+    Some((Cow::Owned(String::from_utf8(key).ok()?), end))
+}
+
+/// Appends the list that starts at `start` as strict JSON, and tells where it ends. None if it holds anything but numbers,
+/// plain texts, words and lists of them.
+fn list(data: &[u8], start: usize, max_depth: usize, json: &mut Vec<u8>) -> Option<usize> {
+    let mut depth = 0;
+    let mut at = start;
+    loop {
+        // A value starts here.
+        match *data.get(at)? {
+            b'[' => {
+                depth += 1;
+                if depth > max_depth {
+                    return None;
+                }
+                json.push(b'[');
+                at = skip_space(data, at + 1);
+                if data.get(at) != Some(&b']') {
+                    continue;
+                }
+            }
+            b'"' => {
+                let (end, has_escape) = scan_text(data, at + 1)?;
+                if has_escape {
+                    return None;
+                }
+                json.extend_from_slice(&data[at..=end]);
+                at = end + 1;
+            }
+            b'n' => at = same_word(data, at, b"null", json)?,
+            b't' => at = same_word(data, at, b"true", json)?,
+            b'f' => at = same_word(data, at, b"false", json)?,
+            _ => {
+                let (number, end) = decimal(data, at)?;
+                match number {
+                    Decimal::Float(number) => append_float(json, number),
+                    // It stands there as it would be written.
+                    Decimal::Int(1..) | Decimal::UInt(_) | Decimal::Big => {
+                        json.extend_from_slice(&data[at..end])
+                    }
+                    Decimal::Int(0) => json.push(b'0'),
+                    Decimal::Int(_) => json.extend_from_slice(&data[at..end]),
+                }
+                at = end;
+            }
+        }
+        // And ends here, with those that it is the last of.
+        loop {
+            at = skip_space(data, at);
+            match *data.get(at)? {
+                b',' => {
+                    json.push(b',');
+                    at = skip_space(data, at + 1);
+                    break;
+                }
+                b']' => {
+                    json.push(b']');
+                    at += 1;
+                    depth -= 1;
+                    if depth == 0 {
+                        return Some(at);
+                    }
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+fn same_word(data: &[u8], at: usize, word: &[u8], json: &mut Vec<u8>) -> Option<usize> {
+    json.extend_from_slice(word);
+    word_end(data, at, word)
+}
+
+/// The same of any list.
+#[cold]
+fn any_list(data: &[u8], start: usize, max_depth: usize, json: &mut Vec<u8>) -> Option<usize> {
+    let end = end_of_list(data, start)?;
+    let text = std::str::from_utf8(&data[start..end]).ok()?;
+    let (list, notes) = json::document(text, max_depth).ok()?;
+    json.extend_from_slice(list.to_json().as_bytes());
+    (notes == json::Notes::default()).then_some(end)
 }
 
 /// Where a list that starts at `at` ends, as far as its brackets tell.

@@ -113,6 +113,7 @@ impl<'a> JsonFile<'a> {
             if start < until {
                 reader.lines(&buffer[..whole], start, until, offset).map_err(|error| self.named(error))?;
                 reader.rows.check_memory()?;
+                reader.expect(&range, offset + until as u64);
             }
             if is_end || offset + whole as u64 >= range.end {
                 return reader.finish();
@@ -145,6 +146,8 @@ struct PartReader<'a, 'b> {
     exact: JsonLines,
     lines: u64,
     diagnostics: Diagnostics,
+    /// Whether room was made for all rows.
+    is_expected: bool,
 }
 
 impl<'a, 'b> PartReader<'a, 'b> {
@@ -153,13 +156,32 @@ impl<'a, 'b> PartReader<'a, 'b> {
         rows.iterations.every = file.keeps_iterations.then(Vec::new);
         let depth = file.file.limits.depth;
         let (fast, exact) = (Fast::new(depth), JsonLines::new(depth));
-        PartReader { file, rows, fast, exact, lines: 0, diagnostics: Diagnostics::default() }
+        PartReader {
+            file,
+            rows,
+            fast,
+            exact,
+            lines: 0,
+            diagnostics: Diagnostics::default(),
+            is_expected: false,
+        }
     }
 
     fn finish(mut self) -> Result<Part<'a>> {
         self.fast.settle(&mut self.rows.table);
         self.rows.check_memory()?;
         Ok(Part { rows: self.rows, lines: self.lines, diagnostics: self.diagnostics })
+    }
+
+    /// Makes room for the rows to come, which likely are as long as those before the byte `at`.
+    fn expect(&mut self, range: &Range<u64>, at: u64) {
+        let rows = u64::from(self.rows.table.rows());
+        if !self.is_expected && rows > 0 && at > range.start {
+            let bytes = range.end - range.start;
+            let all = u128::from(rows) * u128::from(bytes) / u128::from(at - range.start);
+            self.rows.table.expect(all as u64 + all as u64 / 16, bytes);
+            self.is_expected = true;
+        }
     }
 
     /// Takes the lines that start from `start` on and before `until`; `data` holds whole lines and lies at `offset` of

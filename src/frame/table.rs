@@ -52,6 +52,14 @@ impl Table {
         self.rows
     }
 
+    /// Makes room for this many rows in all, as long as the columns take at most `bytes`: room is only asked for, so that
+    /// what turns out to be too much costs nothing.
+    pub(super) fn expect(&mut self, rows: u64, bytes: u64) {
+        if rows.saturating_mul(8 * self.columns.len() as u64) <= bytes {
+            self.columns.iter_mut().for_each(|slot| slot.builder.reserve(rows as usize));
+        }
+    }
+
     /// Ends a row, whose cells were all put.
     pub(super) fn end_row(&mut self) -> Result<()> {
         // The last number is kept free.
@@ -148,10 +156,10 @@ impl Table {
             Value::Bool(bool) => self.put(column, Scalar::Bool(*bool)),
             Value::Int(number) => self.put(column, Scalar::Int(*number)),
             Value::UInt(number) => self.put(column, Scalar::UInt(*number)),
-            Value::BigInt(digits) => self.put(column, Scalar::Big(digits)),
+            Value::BigInt(digits) => self.put(column, Scalar::Big(digits.as_bytes())),
             Value::Float(number) => self.put(column, Scalar::Float(*number)),
-            Value::Str(text) => self.put(column, Scalar::Text(text)),
-            Value::Array(_) | Value::Object(_) => self.put(column, Scalar::Json(&value.to_json())),
+            Value::Str(text) => self.put(column, Scalar::Text(text.as_bytes())),
+            Value::Array(_) | Value::Object(_) => self.put(column, Scalar::Json(value.to_json().as_bytes())),
         }
     }
 

@@ -8,10 +8,10 @@ use arrow_array::{
 };
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
-/// Texts one behind another.
+/// Texts one behind another, in UTF-8.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    text: String,
+    bytes: Vec<u8>,
     ends: Ends,
 }
 
@@ -71,16 +71,25 @@ impl Ends {
 impl Texts {
     /// Adds a text, and tells its place.
     #[inline]
-    pub(super) fn push(&mut self, text: &str) -> u64 {
-        self.text.push_str(text);
-        self.ends.push(self.text.len());
+    pub(super) fn push(&mut self, text: &[u8]) -> u64 {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
         self.ends.len() as u64 - 2
     }
 
     /// Adds a text that is written right into its place.
-    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
-        write(&mut self.text);
-        self.ends.push(self.text.len());
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Makes room for this many texts in all.
+    pub(super) fn reserve(&mut self, count: usize) {
+        if let Ends::Short(ends) = &mut self.ends {
+            ends.reserve((count + 1).saturating_sub(ends.len()));
+        }
+        let each = self.bytes.len().div_ceil(self.ends.len());
+        self.bytes.reserve((each * count).saturating_sub(self.bytes.len()));
     }
 
     pub(super) fn push_empty(&mut self, count: usize) {
@@ -91,30 +100,31 @@ impl Texts {
     pub(super) fn repeat(&mut self, count: usize) {
         let last = self.ends.len().saturating_sub(2);
         let text = self.at(last).to_owned();
-        self.text.reserve(text.len() * count);
+        self.bytes.reserve(text.len() * count);
         (0..count).for_each(|_| {
             self.push(&text);
         });
     }
 
     pub(super) fn append(&mut self, more: &Texts) {
-        let before = self.text.len();
-        self.text.push_str(&more.text);
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(&more.bytes);
         for place in 1..more.ends.len() {
             self.ends.push(before + more.ends.at(place));
         }
     }
 
-    pub(super) fn at(&self, place: usize) -> &str {
-        self.text.get(self.ends.at(place)..self.ends.at(place + 1)).unwrap_or_default()
+    pub(super) fn at(&self, place: usize) -> &[u8] {
+        self.bytes.get(self.ends.at(place)..self.ends.at(place + 1)).unwrap_or_default()
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// About how many bytes they take.
+    pub(super) fn size(&self) -> usize {
         let end = match self.ends {
             Ends::Short(_) => 4,
             Ends::Long(_) => 8,
         };
-        self.text.capacity() + self.ends.len() * end
+        self.bytes.len() + self.ends.len() * end
     }
 }
 
@@ -174,7 +184,7 @@ impl Values {
     }
 
     pub(super) fn text(texts: Texts, nulls: Option<NullBuffer>) -> Self {
-        let text = Buffer::from_vec(texts.text.into_bytes());
+        let text = Buffer::from_vec(texts.bytes);
         match texts.ends {
             Ends::Short(ends) => {
                 Values::Text(StringArray::new(OffsetBuffer::new(ScalarBuffer::from(ends)), text, nulls))
