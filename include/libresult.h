@@ -232,6 +232,11 @@ typedef struct {
   size_t len;
 } libresult_str;
 
+/// Receives progress: `done` of `total` bytes; `total` is 0 while it is unknown.
+///
+/// Returns whether to go on. If not, the call fails with `LIBRESULT_CODE_CANCELLED`.
+typedef bool (*libresult_progress_fn)(void *user_data, uint64_t done, uint64_t total);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -673,6 +678,37 @@ libresult_error *libresult_frame_export(const libresult_frame *frame,
 /// Frees `frame`.
 void libresult_frame_free(libresult_frame *frame);
 
+/// Writes every report of the run to a Parquet file at `uri`, all at once or not at all.
+///
+/// Needs little memory, however long the run. `settings`: those of `libresult_run_read_frame` without
+/// `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
+/// `on_exists` (`fail`, `replace`). Columns of JSON are text; the file's metadata has
+/// `libresult.uri`, `libresult.layout`, `libresult.ray_version` and `libresult.config`. `progress` may
+/// be NULL; it counts bytes read. A file that is there already is `LIBRESULT_CODE_IO` unless
+/// `on_exists` is `replace`; all other errors are those of `libresult_run_read_frame`.
+LIBRESULT_MUST_USE
+libresult_error *libresult_run_write_parquet(const libresult_run *run,
+                                             const char *uri,
+                                             const libresult_setting *settings,
+                                             size_t setting_count,
+                                             libresult_progress_fn progress,
+                                             void *user_data,
+                                             const libresult_cancel *cancel);
+
+/// Writes every report of the run to a CSV file (RFC 4180) at `uri`; as
+/// `libresult_run_write_parquet`.
+///
+/// `settings`: `null`, the text of a missing cell, and `on_exists`, but nothing of Parquet's own. By
+/// default a missing cell is empty, and an empty string `""`.
+LIBRESULT_MUST_USE
+libresult_error *libresult_run_write_csv(const libresult_run *run,
+                                         const char *uri,
+                                         const libresult_setting *settings,
+                                         size_t setting_count,
+                                         libresult_progress_fn progress,
+                                         void *user_data,
+                                         const libresult_cancel *cancel);
+
 /// Creates a switch, which is off.
 libresult_cancel *libresult_cancel_new(void);
 
@@ -691,7 +727,7 @@ libresult_str libresult_error_message(const libresult_error *error);
 /// Frees `error`.
 void libresult_error_free(libresult_error *error);
 
-/// Whether this build has `feature`: `arrow`.
+/// Whether this build has `feature`: `arrow`, `parquet`.
 bool libresult_supports(const char *feature);
 
 /// The version of the library in use, such as `0.1.0`.

@@ -39,7 +39,7 @@ pub mod fuzzing;
 pub use cancel::Cancel;
 pub use checkpoint::Checkpoint;
 pub use error::{Code, Error, Result};
-pub use frame::{ArrowStream, Column, ColumnType, Frame};
+pub use frame::{ArrowStream, Column, ColumnType, Frame, Progress};
 pub use layout::{Attempt, Diagnostic, Failure, Layout, Presence, Severity, Status};
 pub use run::{Mode, Ranking, Run, Skipped};
 pub use value::{Array, Kind, Object, Value};

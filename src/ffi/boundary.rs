@@ -1,7 +1,7 @@
 //! Where C and Rust meet: the one file of the ABI with unsafe blocks. It turns NULL, text that is not UTF-8, enum
 //! numbers out of range and panics into errors.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
@@ -27,6 +27,17 @@ pub struct Str {
     data: *const c_char,
     /// The number of bytes.
     len: usize,
+}
+
+/// Receives progress: `done` of `total` bytes; `total` is 0 while it is unknown.
+///
+/// Returns whether to go on. If not, the call fails with `LIBRESULT_CODE_CANCELLED`.
+pub type ProgressFn = Option<unsafe extern "C" fn(user_data: *mut c_void, done: u64, total: u64) -> bool>;
+
+/// A function of the caller's, as Rust calls it; none if it is NULL.
+pub(super) fn progress(function: ProgressFn, user_data: *mut c_void) -> Option<impl FnMut(u64, u64) -> bool> {
+    // SAFETY: the caller of the C function passes a function of this type, and what that takes.
+    function.map(|function| move |done, total| unsafe { function(user_data, done, total) })
 }
 
 impl Setting {

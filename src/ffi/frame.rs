@@ -1,11 +1,13 @@
 //! A frame, as C sees it.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
-use super::boundary::{self, Setting, Str, fill, object, produce, put, put_or, text_or_none};
+use super::boundary::{
+    self, ProgressFn, Setting, Str, fill, guard, object, produce, put, put_or, text, text_or_none,
+};
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::frame::{ArrowStream, Column, ColumnType, Frame};
+use crate::frame::{ArrowStream, Column, ColumnType, Frame, Progress};
 use crate::layout::Diagnostic;
 use crate::run::Run;
 
@@ -163,4 +165,55 @@ pub extern "C" fn libresult_frame_export(frame: Option<&Frame>, out: *mut ArrowS
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_frame_free(frame: Option<Box<Frame>>) {
     drop(frame);
+}
+
+/// Writes every report of the run to a Parquet file at `uri`, all at once or not at all.
+///
+/// Needs little memory, however long the run. `settings`: those of `libresult_run_read_frame` without
+/// `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
+/// `on_exists` (`fail`, `replace`). Columns of JSON are text; the file's metadata has
+/// `libresult.uri`, `libresult.layout`, `libresult.ray_version` and `libresult.config`. `progress` may
+/// be NULL; it counts bytes read. A file that is there already is `LIBRESULT_CODE_IO` unless
+/// `on_exists` is `replace`; all other errors are those of `libresult_run_read_frame`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_write_parquet(
+    run: Option<&Run>,
+    uri: *const c_char,
+    settings: *const Setting,
+    setting_count: usize,
+    progress: ProgressFn,
+    user_data: *mut c_void,
+    cancel: Option<&Cancel>,
+) -> Option<Box<Error>> {
+    guard(|| {
+        let settings = boundary::settings(settings, setting_count)?;
+        let (run, uri) = (object(run, "run")?, text(uri, "uri")?);
+        let mut progress = boundary::progress(progress, user_data);
+        run.write_parquet(uri, &settings, progress.as_mut().map(|told| told as Progress), cancel)
+    })
+}
+
+/// Writes every report of the run to a CSV file (RFC 4180) at `uri`; as
+/// `libresult_run_write_parquet`.
+///
+/// `settings`: `null`, the text of a missing cell, and `on_exists`, but nothing of Parquet's own. By
+/// default a missing cell is empty, and an empty string `""`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_run_write_csv(
+    run: Option<&Run>,
+    uri: *const c_char,
+    settings: *const Setting,
+    setting_count: usize,
+    progress: ProgressFn,
+    user_data: *mut c_void,
+    cancel: Option<&Cancel>,
+) -> Option<Box<Error>> {
+    guard(|| {
+        let settings = boundary::settings(settings, setting_count)?;
+        let (run, uri) = (object(run, "run")?, text(uri, "uri")?);
+        let mut progress = boundary::progress(progress, user_data);
+        run.write_csv(uri, &settings, progress.as_mut().map(|told| told as Progress), cancel)
+    })
 }

@@ -5,9 +5,9 @@ use std::ffi::c_char;
 use super::boundary::{Str, text_or_none};
 
 /// Features of this build that others may lack.
-const FEATURES: [&str; 1] = ["arrow"];
+const FEATURES: [&str; 2] = ["arrow", "parquet"];
 
-/// Whether this build has `feature`: `arrow`.
+/// Whether this build has `feature`: `arrow`, `parquet`.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_supports(feature: *const c_char) -> bool {
     text_or_none(feature).is_some_and(|feature| FEATURES.contains(&feature))

@@ -21,28 +21,33 @@ impl Frame {
     /// # Errors
     /// `Internal`, a bug in libresult.
     pub fn export(&self) -> Result<ArrowStream> {
-        let whole = self.to_batch().map_err(|error| Error::new(Code::Internal, error))?;
+        let whole = to_batch(&self.columns, self.rows).map_err(|error| Error::new(Code::Internal, error))?;
         let (schema, rows, most) = (whole.schema(), self.rows, self.batch_rows.max(1));
         let batch = move |start| Ok(whole.slice(start, most.min(rows - start)));
         let batches = (0..rows).step_by(most).map(batch);
         Ok(ArrowStream::new(Box::new(RecordBatchIterator::new(batches, schema))))
     }
-
-    fn to_batch(&self) -> Result<RecordBatch, ArrowError> {
-        let columns: Vec<ArrayRef> = self.columns.iter().map(|column| column.values.array()).collect();
-        // Without columns the number of rows stands nowhere else.
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        RecordBatch::try_new_with_options(schema(&self.columns), columns, &options)
-    }
 }
 
-fn schema(columns: &[Column]) -> SchemaRef {
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<Field>>()))
+/// Columns as one record batch.
+pub(super) fn to_batch(columns: &[Column], rows: usize) -> Result<RecordBatch, ArrowError> {
+    let arrays: Vec<ArrayRef> = columns.iter().map(|column| column.values.array()).collect();
+    let is_long = |column: &Column| matches!(column.values, Values::LargeText(_));
+    let schema = schema_of(columns.iter().map(|column| (column.name(), column.kind, is_long(column))));
+    // Without columns the number of rows stands nowhere else.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, arrays, &options)
 }
 
-fn field(column: &Column) -> Field {
-    let is_long = matches!(column.values, Values::LargeText(_));
-    let kind = match column.kind {
+/// The schema of columns, each with its name and type, and whether its texts take more than 2 GiB.
+pub(super) fn schema_of<'a>(columns: impl Iterator<Item = (&'a str, ColumnType, bool)>) -> SchemaRef {
+    Arc::new(Schema::new(
+        columns.map(|(name, kind, is_long)| field(name, kind, is_long)).collect::<Vec<Field>>(),
+    ))
+}
+
+fn field(name: &str, kind: ColumnType, is_long: bool) -> Field {
+    let arrow = match kind {
         ColumnType::Null => DataType::Null,
         ColumnType::Bool => DataType::Boolean,
         ColumnType::Int64 => DataType::Int64,
@@ -51,8 +56,8 @@ fn field(column: &Column) -> Field {
         ColumnType::String | ColumnType::Json if is_long => DataType::LargeUtf8,
         ColumnType::String | ColumnType::Json => DataType::Utf8,
     };
-    let field = Field::new(column.name.as_ref(), kind, true);
-    if column.kind != ColumnType::Json {
+    let field = Field::new(name, arrow, true);
+    if kind != ColumnType::Json {
         return field;
     }
     let extension = [("ARROW:extension:name", "arrow.json"), ("ARROW:extension:metadata", "")];

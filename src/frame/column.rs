@@ -298,21 +298,61 @@ impl ColumnBuilder {
         size_of::<Self>() + store + self.nulls.capacity() * 8
     }
 
+    /// Of what kinds the cells are.
+    pub(super) fn kinds(&self) -> Kinds {
+        let mut kinds = Kinds::default();
+        match &self.store {
+            Store::Unseen | Store::Null => {}
+            Store::Bool(_) => kinds.bools = true,
+            Store::Int(cells) => {
+                kinds.integers = true;
+                kinds.negative = cells.iter().any(|number| *number < 0);
+            }
+            Store::Float(_) => kinds.floats = true,
+            Store::Text(texts) => {
+                let is_null = |row: u32| {
+                    let before = self.nulls.partition_point(|(start, _)| *start <= row);
+                    before > 0 && row < self.nulls[before - 1].0 + self.nulls[before - 1].1
+                };
+                let is_word = |row: u32| word(text_of(texts.at(row as usize))).is_some();
+                kinds.texts = (0..self.rows).any(|row| !is_word(row) && !is_null(row));
+                kinds.words = !kinds.texts || (0..self.rows).any(is_word);
+            }
+            Store::Mixed(mixed) => mixed.cells().for_each(|cell| kinds.see(cell)),
+        }
+        kinds
+    }
+
     /// The column of `rows` rows, and whether words such as `nan` were read as numbers.
-    pub(super) fn finish(mut self, rows: u32) -> (ColumnType, Values, bool) {
+    pub(super) fn finish(self, rows: u32) -> (ColumnType, Values, bool) {
+        // The kinds of a column of one kind are not looked at: that would cost more than to finish it.
+        let (kind, has_words) = match &self.store {
+            Store::Unseen | Store::Null => (ColumnType::Null, false),
+            Store::Bool(_) => (ColumnType::Bool, false),
+            Store::Int(_) => (ColumnType::Int64, false),
+            Store::Float(_) => (ColumnType::Float64, false),
+            Store::Text(_) => (ColumnType::String, false),
+            Store::Mixed(_) => self.kinds().column_type(),
+        };
+        (kind, self.finish_as(kind, rows), has_words)
+    }
+
+    /// The column of `rows` rows, as a type that has room for all cells.
+    pub(super) fn finish_as(mut self, kind: ColumnType, rows: u32) -> Values {
         if self.rows < rows {
             self.push_nulls(rows - self.rows);
         }
         let nulls = validity(rows as usize, &self.nulls);
-        match self.store {
-            Store::Unseen | Store::Null => (ColumnType::Null, Values::null(rows as usize), false),
-            Store::Bool(cells) => (ColumnType::Bool, Values::bool(cells, nulls), false),
-            Store::Int(cells) => (ColumnType::Int64, Values::int64(cells, nulls), false),
-            Store::Float(cells) => (ColumnType::Float64, Values::float64(cells, nulls), false),
-            Store::Text(texts) => (ColumnType::String, Values::text(texts, nulls), false),
-            Store::Mixed(mixed) => {
-                let (kind, is_nan_text) = mixed.kind();
-                let values = match kind {
+        match (kind, std::mem::take(&mut self.store)) {
+            (ColumnType::Null, _) => Values::null(rows as usize),
+            (ColumnType::Bool, Store::Bool(cells)) => Values::bool(cells, nulls),
+            (ColumnType::Int64, Store::Int(cells)) => Values::int64(cells, nulls),
+            (ColumnType::Float64, Store::Float(cells)) => Values::float64(cells, nulls),
+            (ColumnType::String, Store::Text(texts)) => Values::text(texts, nulls),
+            (kind, store) => {
+                self.store = store;
+                let mixed = self.take_mixed();
+                match kind {
                     ColumnType::Null => Values::null(rows as usize),
                     ColumnType::Bool => Values::bool(
                         mixed.cells().map(|cell| matches!(cell, Scalar::Bool(true))).collect(),
@@ -325,42 +365,68 @@ impl ColumnBuilder {
                     ColumnType::Float64 => Values::float64(mixed.cells().map(as_float).collect(), nulls),
                     ColumnType::String => Values::text(mixed.as_texts(), nulls),
                     ColumnType::Json => Values::text(mixed.as_json(), nulls),
-                };
-                (kind, values, is_nan_text)
+                }
             }
         }
     }
 }
 
-impl Mixed {
-    /// The narrowest type of all cells, and whether words among them count as numbers.
-    fn kind(&self) -> (ColumnType, bool) {
-        let (mut bools, mut integers, mut floats, mut words, mut texts, mut others) =
-            (false, false, false, false, false, false);
-        let (mut negative, mut unsigned, mut big) = (false, false, false);
-        for cell in self.cells() {
-            match cell {
-                Scalar::Null => {}
-                Scalar::Bool(_) => bools = true,
-                Scalar::Int(number) => {
-                    integers = true;
-                    negative |= number < 0;
-                }
-                Scalar::UInt(_) => (integers, unsigned) = (true, true),
-                Scalar::Big(_) => (integers, big) = (true, true),
-                Scalar::Float(_) => floats = true,
-                Scalar::Text(text) if word(text_of(text)).is_some() => words = true,
-                Scalar::Text(_) => texts = true,
-                Scalar::Json(_) => others = true,
+/// Of what kinds the cells of a column are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Kinds {
+    bools: bool,
+    integers: bool,
+    /// Whether an integer is below zero, above `i64::MAX`, beyond 64 bits.
+    negative: bool,
+    unsigned: bool,
+    big: bool,
+    floats: bool,
+    /// Texts such as `nan`, and other texts.
+    words: bool,
+    texts: bool,
+    others: bool,
+}
+
+impl Kinds {
+    fn see(&mut self, cell: Scalar) {
+        match cell {
+            Scalar::Null => {}
+            Scalar::Bool(_) => self.bools = true,
+            Scalar::Int(number) => {
+                self.integers = true;
+                self.negative |= number < 0;
             }
+            Scalar::UInt(_) => (self.integers, self.unsigned) = (true, true),
+            Scalar::Big(_) => (self.integers, self.big) = (true, true),
+            Scalar::Float(_) => self.floats = true,
+            Scalar::Text(text) if word(text_of(text)).is_some() => self.words = true,
+            Scalar::Text(_) => self.texts = true,
+            Scalar::Json(_) => self.others = true,
         }
-        let numbers = integers || floats;
-        let kind = match (bools, numbers, words || texts, others) {
+    }
+
+    /// Adds those of more cells of the same column.
+    pub(super) fn add(&mut self, more: Kinds) {
+        self.bools |= more.bools;
+        self.integers |= more.integers;
+        self.negative |= more.negative;
+        self.unsigned |= more.unsigned;
+        self.big |= more.big;
+        self.floats |= more.floats;
+        self.words |= more.words;
+        self.texts |= more.texts;
+        self.others |= more.others;
+    }
+
+    /// The narrowest type that has room for all, and whether words among them count as numbers.
+    pub(super) fn column_type(self) -> (ColumnType, bool) {
+        let Kinds { bools, integers, negative, unsigned, big, floats, words, texts, others } = self;
+        let kind = match (bools, integers || floats, words || texts, others) {
             (false, false, false, false) => ColumnType::Null,
             (true, false, false, false) => ColumnType::Bool,
             (false, false, true, false) => ColumnType::String,
-            (false, true, false, false) if !floats && (big || (unsigned && negative)) => ColumnType::Json,
             (false, true, false, false) if floats => ColumnType::Float64,
+            (false, true, false, false) if big || (unsigned && negative) => ColumnType::Json,
             (false, true, false, false) if unsigned => ColumnType::Uint64,
             (false, true, false, false) => ColumnType::Int64,
             (false, true, true, false) if !texts => return (ColumnType::Float64, true),
@@ -368,7 +434,9 @@ impl Mixed {
         };
         (kind, false)
     }
+}
 
+impl Mixed {
     fn as_texts(&self) -> Texts {
         let mut texts = Texts::default();
         for cell in self.cells() {

@@ -427,6 +427,12 @@ impl Fast {
         }
     }
 
+    /// About how many bytes those cells will take.
+    pub(super) fn pending_bytes(&self) -> usize {
+        let groups = self.live.iter().map(|place| &self.groups[*place as usize]);
+        groups.map(|group| group.pending as usize * group.columns.len() * 8).sum()
+    }
+
     fn group(&mut self, node: Node) -> u32 {
         let state = &mut self.states[node as usize];
         if state.group == NO_GROUP {

@@ -8,7 +8,8 @@ use memchr::{memchr, memrchr};
 
 use super::fast::Fast;
 use super::pick::Pick;
-use super::rows::{Budget, Iterations, Rows, Selection};
+use super::rows::{BATCH_BYTES, Budget, Iterations, Rows, Selection};
+use super::table::Batch;
 use crate::cancel::{self, Cancel};
 use crate::error::{Error, Result};
 use crate::layout::{Diagnostics, JsonLines, Place, ReportFile};
@@ -28,6 +29,9 @@ pub(super) struct Part<'a> {
     pub lines: u64,
     pub diagnostics: Diagnostics,
 }
+
+/// Takes rows, and how many bytes of the file were read for them.
+pub(super) type Each<'a> = &'a mut dyn FnMut(Batch, u64) -> Result<()>;
 
 /// A file of rows, and what is wanted of it.
 pub(super) struct JsonFile<'a> {
@@ -55,7 +59,7 @@ impl<'a> JsonFile<'a> {
         let count = wanted.max(1);
         let cut = |part: u64| (u128::from(size) * u128::from(part) / u128::from(count)) as u64;
         let ranges: Vec<Range<u64>> = (0..count).map(|part| cut(part)..cut(part + 1)).collect();
-        let read = |range: &Range<u64>| self.read_part(&*blob, range.clone());
+        let read = |range: &Range<u64>| self.read_part(&*blob, range.clone(), None);
         let Some((first, others)) = ranges.split_first() else { return Ok(Vec::new()) };
         std::thread::scope(|scope| {
             let started: Vec<_> = others
@@ -74,8 +78,14 @@ impl<'a> JsonFile<'a> {
         })
     }
 
+    /// Reads the file in one part, and hands its rows on whenever they take enough memory; what is left is in the part.
+    pub(super) fn stream(&self, each: Each) -> Result<Part<'a>> {
+        let blob = self.file.open(self.run, self.cancel)?;
+        self.read_part(&*blob, 0..self.file.size, Some(each))
+    }
+
     /// Reads the lines that start in a range.
-    fn read_part(&self, blob: &dyn Blob, range: Range<u64>) -> Result<Part<'a>> {
+    fn read_part(&self, blob: &dyn Blob, range: Range<u64>, mut each: Option<Each>) -> Result<Part<'a>> {
         let mut reader = PartReader::new(self);
         let size = self.file.size;
         let most = self.file.limits.line_bytes;
@@ -112,8 +122,13 @@ impl<'a> JsonFile<'a> {
             let until = range.end.saturating_sub(offset).min(whole as u64) as usize;
             if start < until {
                 reader.lines(&buffer[..whole], start, until, offset).map_err(|error| self.named(error))?;
-                reader.rows.check_memory()?;
-                reader.expect(&range, offset + until as u64);
+                reader.rows.check_memory(reader.fast.pending_bytes())?;
+                if let Some(each) = &mut each {
+                    reader.hand_on(each, offset + until as u64)?;
+                }
+                if each.is_none() {
+                    reader.expect(&range, offset + until as u64);
+                }
             }
             if is_end || offset + whole as u64 >= range.end {
                 return reader.finish();
@@ -169,8 +184,19 @@ impl<'a, 'b> PartReader<'a, 'b> {
 
     fn finish(mut self) -> Result<Part<'a>> {
         self.fast.settle(&mut self.rows.table);
-        self.rows.check_memory()?;
+        self.rows.check_memory(0)?;
         Ok(Part { rows: self.rows, lines: self.lines, diagnostics: self.diagnostics })
+    }
+
+    /// Hands on the rows so far, if they take enough memory.
+    fn hand_on(&mut self, each: Each, done: u64) -> Result<()> {
+        if self.rows.table.bytes() + self.fast.pending_bytes() < BATCH_BYTES {
+            return Ok(());
+        }
+        self.fast.settle(&mut self.rows.table);
+        // Later rows are handed on too soon for the room that all would take.
+        self.is_expected = true;
+        each(self.rows.table.take(), done)
     }
 
     /// Makes room for the rows to come, which likely are as long as those before the byte `at`.

@@ -2,15 +2,18 @@
 
 mod arrow;
 mod column;
+mod csv;
 mod fast;
 mod json;
 mod options;
+mod parquet;
 mod paths;
 mod pick;
 mod read;
 mod rows;
 mod table;
 mod values;
+mod write;
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Formatter};
@@ -23,7 +26,10 @@ use crate::layout::Diagnostic;
 use values::Values;
 
 pub use arrow::ArrowStream;
+pub(crate) use csv::write_csv;
+pub(crate) use parquet::write_parquet;
 pub(crate) use read::Source;
+pub use write::Progress;
 
 /// The type of a column of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

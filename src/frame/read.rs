@@ -1,15 +1,14 @@
-//! Reads the reports of a run, wherever its layout keeps them, into a frame.
+//! Reads the reports of a run, wherever its layout keeps them: into a frame, or batch by batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::column::ColumnBuilder;
-use super::json::JsonFile;
+use super::column::{ColumnBuilder, Kinds};
+use super::json::{Each, JsonFile};
 use super::options::Options;
-use super::paths::Paths;
-use super::rows::{Budget, Iterations, Rows, Selection};
-use super::table::Part;
-use super::{Column, Frame};
+use super::rows::{BATCH_BYTES, Budget, Iterations, Rows, Selection};
+use super::table::{Batch, Part};
+use super::{Column, ColumnType, Frame};
 use crate::cancel::{self, Cancel};
 use crate::error::{Error, Result};
 use crate::layout::{CsvRows, Diagnostics, Finding, ReportFile, Reports};
@@ -24,6 +23,13 @@ pub(crate) struct Source<'a> {
     pub checkpoints: Vec<&'a Value>,
 }
 
+/// What is asked for, and by whom.
+pub(super) struct Request<'a> {
+    pub options: &'a Options,
+    pub selection: Selection,
+    pub cancel: Option<&'a Cancel>,
+}
+
 impl Frame {
     /// Reads all reports.
     pub(crate) fn read(source: &Source, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Frame> {
@@ -31,97 +37,134 @@ impl Frame {
         let settings = Settings::new(settings, &[&Options::KEYS[..], &own].concat())?;
         let options = Options::new(&settings)?;
         cancel::check(cancel)?;
+        let request = source.request(&options, cancel)?;
+        let mut joined = Joined::default();
         let budget = Budget::new(options.max_memory);
-        let selection = Selection::new(options.rows, source.repeated(&options, cancel)?);
-        source.read(&options, &selection, &budget, cancel)?.finish(&options)
+        let seen = match source.reports {
+            Reports::Rows(file) => {
+                let parts = source.json(file, &request, &budget).read(options.threads)?;
+                let (mut seen, mut iterations) = (Seen::default(), Iterations::default());
+                for mut part in parts {
+                    cancel::check(cancel)?;
+                    let found = std::mem::take(&mut part.rows.iterations);
+                    iterations.append(found, seen.lines, file.name, &mut seen.diagnostics);
+                    seen.diagnostics.append(part.diagnostics, seen.lines);
+                    seen.lines += part.lines;
+                    seen.left_out.extend_from_slice(part.rows.table.paths.left_out());
+                    joined.append(part.rows.table.take())?;
+                }
+                seen
+            }
+            Reports::None | Reports::Csv(_) | Reports::Checkpoints => {
+                source.stream(&request, &budget, &mut |batch, _| joined.append(batch))?
+            }
+        };
+        joined.finish(seen, &options)
     }
 }
 
 impl Source<'_> {
-    fn json<'a>(
-        &'a self,
-        file: &'a ReportFile,
-        options: &'a Options,
-        selection: &'a Selection,
-        budget: &'a Budget,
-        cancel: Option<&'a Cancel>,
-    ) -> JsonFile<'a> {
-        let pick = &options.pick;
-        JsonFile {
-            run: self.run,
-            file,
-            pick,
-            selection,
-            budget,
-            cancel,
-            keeps_iterations: options.is_deduped,
-        }
-    }
-
-    /// The reports that a later one of the same training iteration repeats, if those are to be left out.
-    fn repeated(&self, options: &Options, cancel: Option<&Cancel>) -> Result<Option<Arc<[bool]>>> {
-        if !options.is_deduped {
-            return Ok(None);
-        }
-        // The rows are read twice: first for their iterations only.
-        let (all, budget) = (Selection::new(None, None), Budget::new(None));
-        let first = Options { pick: options.pick.none(), ..options.clone() };
-        let joined = self.read(&first, &all, &budget, cancel)?;
-        Ok(Some(Iterations::repeated(&joined.iterations)))
-    }
-
-    fn read(
+    /// What `options` ask for.
+    pub(super) fn request<'a>(
         &self,
-        options: &Options,
-        selection: &Selection,
-        budget: &Budget,
-        cancel: Option<&Cancel>,
-    ) -> Result<Joined> {
-        let mut joined = Joined::default();
-        let mut rows = Rows::new(options.pick.clone(), selection.clone(), budget);
-        rows.iterations.every = options.is_deduped.then(Vec::new);
+        options: &'a Options,
+        cancel: Option<&'a Cancel>,
+    ) -> Result<Request<'a>> {
+        let repeated = if options.is_deduped { Some(self.repeated(options, cancel)?) } else { None };
+        Ok(Request { options, selection: Selection::new(options.rows, repeated), cancel })
+    }
+
+    /// The reports that a later one of the same training iteration repeats: for those, all rows are looked at first.
+    fn repeated(&self, options: &Options, cancel: Option<&Cancel>) -> Result<Arc<[bool]>> {
+        let options = Options { pick: options.pick.none(), ..options.clone() };
+        let request = Request { options: &options, selection: Selection::new(None, None), cancel };
+        let seen = self.stream(&request, &Budget::new(None), &mut |_, _| Ok(()))?;
+        Ok(Iterations::repeated(&seen.iterations))
+    }
+
+    /// How many bytes there are to be read; 0 if that is not known.
+    pub(super) fn size(&self) -> u64 {
         match self.reports {
-            Reports::None => {}
+            Reports::Rows(file) | Reports::Csv(file) => file.size,
+            Reports::None | Reports::Checkpoints => 0,
+        }
+    }
+
+    fn json<'a>(&'a self, file: &'a ReportFile, request: &'a Request, budget: &'a Budget) -> JsonFile<'a> {
+        let Request { options, selection, cancel } = request;
+        let (pick, keeps_iterations) = (&options.pick, options.is_deduped);
+        JsonFile { run: self.run, file, pick, selection, budget, cancel: *cancel, keeps_iterations }
+    }
+
+    /// Hands all rows on, batch by batch.
+    pub(super) fn stream(&self, request: &Request, budget: &Budget, each: Each) -> Result<Seen> {
+        let mut seen = Seen::default();
+        if let Reports::Rows(file) = self.reports {
+            let mut part = self.json(file, request, budget).stream(each)?;
+            seen.diagnostics = part.diagnostics;
+            seen.take(&mut part.rows);
+            each(part.rows.table.take(), file.size)?;
+            return Ok(seen);
+        }
+        let mut rows = Rows::new(request.options.pick.clone(), request.selection.clone(), budget);
+        rows.iterations.every = request.options.is_deduped.then(Vec::new);
+        match self.reports {
+            Reports::None | Reports::Rows(_) => {}
             Reports::Checkpoints => {
                 for report in self.checkpoints.iter().filter_map(|metrics| metrics.as_object()) {
                     rows.iterations.keep(Iterations::of_row(report));
                     rows.add(report)?;
+                    rows.hand_on(each)?;
                 }
-                rows.check_memory()?;
             }
             Reports::Csv(file) => {
-                let csv = CsvRows::again(self.run, file, cancel, &mut joined.diagnostics)?;
+                let diagnostics = &mut seen.diagnostics;
+                let csv = CsvRows::again(self.run, file, request.cancel, diagnostics)?;
                 csv.every(|row| {
                     let iteration = Iterations::of_row(&row.values);
-                    rows.iterations.next(iteration, row.line, file.name, &mut joined.diagnostics);
+                    rows.iterations.next(iteration, row.line, file.name, diagnostics);
                     rows.add(&row.values)?;
-                    // As rarely as the other readers do, or the sum costs more than the rows.
-                    if rows.count % 4_096 == 0 { rows.check_memory() } else { Ok(()) }
+                    rows.hand_on(each)
                 })?;
-                rows.check_memory()?;
-                for name in csv.columns_with_words().filter(|name| options.pick.wants(name)) {
-                    note_words(name, file.name, &mut joined.diagnostics);
+                for name in csv.columns_with_words().filter(|name| request.options.pick.wants(name)) {
+                    note_words(name, file.name, diagnostics);
                 }
-            }
-            Reports::Rows(file) => {
-                let parts = self.json(file, options, selection, budget, cancel).read(options.threads)?;
-                let mut iterations = Iterations::default();
-                let mut lines = 0;
-                for mut part in parts {
-                    cancel::check(cancel)?;
-                    joined.iterations.extend(part.rows.iterations.every.take().into_iter().flatten());
-                    let found = std::mem::take(&mut part.rows.iterations);
-                    iterations.append(found, lines, file.name, &mut joined.diagnostics);
-                    joined.diagnostics.append(part.diagnostics, lines);
-                    joined.append(part.rows)?;
-                    lines += part.lines;
-                }
-                return Ok(joined);
             }
         }
-        joined.iterations.extend(rows.iterations.every.take().into_iter().flatten());
-        joined.append(rows)?;
-        Ok(joined)
+        rows.check_memory(0)?;
+        seen.take(&mut rows);
+        each(rows.table.take(), self.size())?;
+        Ok(seen)
+    }
+}
+
+impl Rows<'_> {
+    /// Hands on the rows so far, if they take enough memory.
+    fn hand_on(&mut self, each: Each) -> Result<()> {
+        // The sum over all columns costs more than a row.
+        if self.count % 4_096 > 0 {
+            return Ok(());
+        }
+        self.check_memory(0)?;
+        if self.table.bytes() < BATCH_BYTES { Ok(()) } else { each(self.table.take(), 0) }
+    }
+}
+
+/// What is known once all rows were seen.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub diagnostics: Diagnostics,
+    /// Names that nobody asked for.
+    pub left_out: Vec<Arc<str>>,
+    /// The training iteration of each row, if somebody wanted that.
+    iterations: Vec<Option<i64>>,
+    lines: u64,
+}
+
+impl Seen {
+    fn take(&mut self, rows: &mut Rows) {
+        self.left_out.extend_from_slice(rows.table.paths.left_out());
+        self.iterations = rows.iterations.every.take().unwrap_or_default();
     }
 }
 
@@ -130,52 +173,86 @@ fn note_words(column: &str, file: &str, diagnostics: &mut Diagnostics) {
     diagnostics.add(Finding::NanText, file, message);
 }
 
-/// The parts of a frame, one behind the other.
+/// The columns that all batches have together, in order of their first rows, and of what kinds their cells are.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    columns: Vec<(Arc<str>, Kinds)>,
+    places: HashMap<Arc<str>, usize>,
+}
+
+impl Columns {
+    /// Adds those of a batch.
+    pub(super) fn add(&mut self, batch: &Batch) {
+        for part in &batch.parts {
+            let place = *self.places.entry(part.name.clone()).or_insert(self.columns.len());
+            if place == self.columns.len() {
+                self.columns.push((part.name.clone(), Kinds::default()));
+            }
+            self.columns[place].1.add(part.builder.kinds());
+        }
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.columns.iter().map(|(name, _)| &**name)
+    }
+
+    /// Their names and types.
+    pub(super) fn types(&self) -> Vec<(Arc<str>, ColumnType)> {
+        self.columns.iter().map(|(name, kinds)| (name.clone(), kinds.column_type().0)).collect()
+    }
+}
+
+impl Batch {
+    /// The batch as columns of these types, which have room for all of its cells.
+    pub(super) fn finish_as(self, types: &[(Arc<str>, ColumnType)]) -> Vec<Column> {
+        let mut parts: HashMap<Arc<str>, ColumnBuilder> =
+            self.parts.into_iter().map(|part| (part.name, part.builder)).collect();
+        let column = |(name, kind): &(Arc<str>, ColumnType)| {
+            let builder = parts.remove(name).unwrap_or_default();
+            Column { name: name.clone(), kind: *kind, values: builder.finish_as(*kind, self.rows) }
+        };
+        types.iter().map(column).collect()
+    }
+}
+
+/// The batches of a frame, one behind the other.
 #[derive(Default)]
 struct Joined {
     rows: u32,
     columns: Vec<Part>,
     places: HashMap<Arc<str>, usize>,
-    /// Names that nobody asked for.
-    left_out: Vec<Arc<str>>,
-    iterations: Vec<Option<i64>>,
-    diagnostics: Diagnostics,
 }
 
 impl Joined {
-    fn append(&mut self, rows: Rows) -> Result<()> {
-        let count = rows.table.rows();
-        let (parts, paths): (Vec<Part>, Paths) = rows.table.into_parts();
-        for part in parts {
-            let place = *self.places.entry(part.name.clone()).or_insert(self.columns.len());
+    fn append(&mut self, batch: Batch) -> Result<()> {
+        for Part { name, builder, has_conflict } in batch.parts {
+            let place = *self.places.entry(name.clone()).or_insert(self.columns.len());
             if place == self.columns.len() {
-                let (name, builder) = (part.name, ColumnBuilder::default());
-                self.columns.push(Part { name, builder, has_conflict: false });
+                let builder = ColumnBuilder::default();
+                self.columns.push(Part { name, builder, has_conflict });
             }
             let column = &mut self.columns[place];
-            column.builder.append(self.rows, part.builder);
-            column.has_conflict |= part.has_conflict;
+            column.builder.append(self.rows, builder);
+            column.has_conflict |= has_conflict;
         }
-        self.left_out.extend_from_slice(paths.left_out());
-        let sum = self.rows.checked_add(count);
+        let sum = self.rows.checked_add(batch.rows);
         self.rows = sum.ok_or_else(|| Error::corrupt("there are more than 4,294,967,295 rows"))?;
         Ok(())
     }
 
-    fn finish(self, options: &Options) -> Result<Frame> {
+    fn finish(self, seen: Seen, options: &Options) -> Result<Frame> {
         let names = self.columns.iter().map(|part| &*part.name);
-        options.pick.check(names, self.left_out.iter().map(|name| &**name))?;
-        let mut diagnostics = self.diagnostics;
+        options.pick.check(names, seen.left_out.iter().map(|name| &**name))?;
+        let mut diagnostics = seen.diagnostics;
         let mut columns = Vec::with_capacity(self.columns.len());
         for Part { name, builder, has_conflict } in self.columns {
-            let (kind, values, is_nan_text) = builder.finish(self.rows);
+            let (kind, values, has_words) = builder.finish(self.rows);
             if has_conflict {
-                let message = format!(
-                    "a report has more than one value for {name}: a key with slashes counts before keys within keys, else the last"
-                );
+                let rule = "a key with slashes counts before keys within keys, else the last";
+                let message = format!("a report has more than one value for {name}: {rule}");
                 diagnostics.add(Finding::KeyConflict, "", message);
             }
-            if is_nan_text {
+            if has_words {
                 note_words(&name, "", &mut diagnostics);
             }
             columns.push(Column { name, kind, values });

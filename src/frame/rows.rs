@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::layout::{Diagnostics, Finding, Place};
 use crate::value::{Object, Value};
 
+/// Rows that are not kept are handed on when their columns take this much memory.
+pub(super) const BATCH_BYTES: usize = 8 << 20;
+
 /// The key of a V1 row that counts the iterations of the training.
 pub(super) const ITERATION_KEY: &str = "training_iteration";
 
@@ -95,10 +98,10 @@ impl<'a> Rows<'a> {
         if self.begin() { self.table.add(row) } else { Ok(()) }
     }
 
-    /// Fails if the columns take too much memory.
-    pub(super) fn check_memory(&mut self) -> Result<()> {
+    /// Fails if the columns take too much memory, with `more` bytes that they do not take yet.
+    pub(super) fn check_memory(&mut self, more: usize) -> Result<()> {
         if self.budget.most.is_some() {
-            let bytes = self.table.bytes() as u64;
+            let bytes = (self.table.bytes() + more) as u64;
             self.budget.check(self.counted, bytes)?;
             self.counted = bytes;
         }

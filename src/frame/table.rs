@@ -35,7 +35,13 @@ struct Leaf<'a> {
     value: &'a Value,
 }
 
-/// A column as it was found in one part of the rows.
+/// Some rows, one behind the other.
+pub(super) struct Batch {
+    pub rows: u32,
+    pub parts: Vec<Part>,
+}
+
+/// A column as some rows have it.
 pub(super) struct Part {
     pub name: Arc<str>,
     pub builder: ColumnBuilder,
@@ -168,17 +174,20 @@ impl Table {
         self.columns.iter().map(|slot| slot.builder.bytes()).sum()
     }
 
-    /// The columns in the order of their first rows.
-    pub(super) fn into_parts(self) -> (Vec<Part>, Paths) {
-        let names = self.paths.columns().iter().cloned();
-        let mut slots: Vec<(u32, Part)> = names
-            .zip(self.columns)
-            .filter(|(_, slot)| !slot.builder.is_unseen())
-            .map(|(name, Slot { builder, order, has_conflict })| {
-                (order, Part { name, builder, has_conflict })
-            })
-            .collect();
-        slots.sort_unstable_by_key(|(order, _)| *order);
-        (slots.into_iter().map(|(_, part)| part).collect(), self.paths)
+    /// Takes the columns that rows have named, in the order of the first of those. What comes next are the first rows of
+    /// a further part, for which the paths are known.
+    pub(super) fn take(&mut self) -> Batch {
+        let rows = std::mem::take(&mut self.rows);
+        self.seen = 0;
+        let names = self.paths.columns();
+        let mut parts: Vec<(u32, Part)> = Vec::with_capacity(self.columns.len());
+        for (name, slot) in names.iter().zip(&mut self.columns) {
+            let Slot { builder, order, has_conflict } = std::mem::take(slot);
+            if !builder.is_unseen() {
+                parts.push((order, Part { name: name.clone(), builder, has_conflict }));
+            }
+        }
+        parts.sort_unstable_by_key(|(order, _)| *order);
+        Batch { rows, parts: parts.into_iter().map(|(_, part)| part).collect() }
     }
 }

@@ -1,11 +1,13 @@
 //! All reports of a run.
 
 use super::Run;
+use super::json::layout;
 use crate::cancel::Cancel;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::frame::{Frame, Source};
+use crate::frame::{Frame, Progress, Source, write_csv, write_parquet};
 use crate::layout::Extent;
+use crate::value::Value;
 
 impl Run {
     /// Reads every report of the run into columns: one row a report, in the order of the reports, nested metrics as
@@ -21,6 +23,53 @@ impl Run {
     /// `Permission`, `Io`, `Cancelled`.
     pub fn read_frame(&self, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Frame> {
         Frame::read(&self.reports("read_frame")?, settings, cancel)
+    }
+
+    /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all: the columns of
+    /// [`Run::read_frame`], those of JSON as text. The file's metadata has `libresult.uri`, `libresult.layout`,
+    /// `libresult.ray_version` and `libresult.config` (JSON), each where the run tells it.
+    ///
+    /// Needs little memory, however long the run, and reads it once, or twice if a later report has a further column or
+    /// one of a wider type. `settings`: those of [`Run::read_frame`] without `batch_rows` and `max_memory`; `compression`
+    /// (`zstd`, `snappy`, `none`), `row_group_rows` (131,072 at most, fewer if they take much memory), `on_exists` (`fail`,
+    /// `replace`). `progress` is told how many bytes were read, and of how many, and says whether to go on.
+    ///
+    /// # Errors
+    /// As [`Run::read_frame`]; `Io` if the file is there already, or cannot be written; `Cancelled` if `progress` says so.
+    pub fn write_parquet(
+        &self,
+        uri: &str,
+        settings: &[(&str, &str)],
+        progress: Option<Progress>,
+        cancel: Option<&Cancel>,
+    ) -> Result<()> {
+        let config = self.config().map(Value::to_json).unwrap_or_default();
+        let about = [
+            ("libresult.uri", self.uri().to_owned()),
+            ("libresult.layout", layout(self.layout()).to_owned()),
+            ("libresult.ray_version", self.ray_version().to_owned()),
+            ("libresult.config", config),
+        ];
+        let about: Vec<(&str, String)> = about.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        write_parquet(&self.reports("write_parquet")?, uri, &about, settings, progress, cancel)
+    }
+
+    /// Writes every report of the run to a CSV file at `uri` (RFC 4180), as [`Run::write_parquet`]. Cells of JSON are JSON,
+    /// NaN and the infinities are `NaN`, `Infinity`, `-Infinity`.
+    ///
+    /// `settings`: those of [`Run::read_frame`] without `batch_rows` and `max_memory`; `null`, the text of a missing cell,
+    /// which is empty by default (an empty string is then `""`); `on_exists` (`fail`, `replace`).
+    ///
+    /// # Errors
+    /// As [`Run::write_parquet`].
+    pub fn write_csv(
+        &self,
+        uri: &str,
+        settings: &[(&str, &str)],
+        progress: Option<Progress>,
+        cancel: Option<&Cancel>,
+    ) -> Result<()> {
+        write_csv(&self.reports("write_csv")?, uri, settings, progress, cancel)
     }
 
     fn reports(&self, what: &str) -> Result<Source<'_>> {

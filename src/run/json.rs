@@ -188,7 +188,7 @@ fn details(json: &mut JsonWriter, failure: &Failure) {
     json.literal(failure.recovered());
 }
 
-fn layout(layout: Layout) -> &'static str {
+pub(super) fn layout(layout: Layout) -> &'static str {
     match layout {
         Layout::Unknown => "unknown",
         Layout::TrainV1 => "train_v1",

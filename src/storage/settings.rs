@@ -12,12 +12,13 @@ pub(crate) enum Key {
     Count(&'static str, u64),
     /// Any text but an empty one.
     Text(&'static str),
+    AnyText(&'static str),
 }
 
 impl Key {
     fn name(self) -> &'static str {
         match self {
-            Key::Word(name, _) | Key::Count(name, _) | Key::Text(name) => name,
+            Key::Word(name, _) | Key::Count(name, _) | Key::Text(name) | Key::AnyText(name) => name,
         }
     }
 }
@@ -46,7 +47,9 @@ impl<'a> Settings<'a> {
                 Key::Text(_) if value.is_empty() => {
                     return Err(Error::invalid(format_args!("setting {key} is empty")));
                 }
-                Key::Word(..) | Key::Count(..) | Key::Text(_) => settings.push((known.name(), value)),
+                Key::Word(..) | Key::Count(..) | Key::Text(_) | Key::AnyText(_) => {
+                    settings.push((known.name(), value))
+                }
             }
         }
         Ok(Settings(settings))
