@@ -14,7 +14,7 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-cover
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
   -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address --cfg fuzzing" \
   cargo build -q --release --locked --manifest-path fuzz/Cargo.toml --features libfuzzer --target x86_64-unknown-linux-gnu
-[ $# -gt 0 ] || set -- json rows named csv snapshot error_log pickle events run json_differential
+[ $# -gt 0 ] || set -- frame json rows named csv snapshot error_log pickle events run json_differential
 failed=0
 for target; do
   work="$here/build/fuzz/$target"

@@ -2,12 +2,14 @@
 
 // It stands above all rooms, beside the functions of lib.rs.
 use super::error::Result;
+use super::frame::Frame;
 use super::parse::error_log;
 use super::parse::exception::{PickledException, pickled_exception};
 use super::parse::json::{self, RowReader};
 use super::parse::lines::{Blocks, LinesFromEnd, split};
 use super::parse::pickle::Pickle;
 use super::parse::python;
+use super::run::Run;
 use super::value::{Object, Value};
 
 /// A line, and where it starts.
@@ -28,6 +30,11 @@ pub fn members(text: &str, max_depth: usize) -> Option<Vec<(String, &str)>> {
 pub fn rows<'a>(lines: impl Iterator<Item = &'a [u8]>, max_depth: usize) -> Vec<Option<Vec<Object>>> {
     let mut reader = RowReader::new(max_depth);
     lines.map(|line| reader.row(&super::parse::text(line)).ok().map(|(rows, _)| rows)).collect()
+}
+
+/// The frame of a run, read without the fast way through rows.
+pub fn frame_exactly(run: &Run, settings: &[(&str, &str)]) -> Result<Frame> {
+    run.read_frame_exactly(settings)
 }
 
 /// Whether two values say the same.

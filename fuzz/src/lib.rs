@@ -2,6 +2,7 @@
 //! (`src/bin/plain.rs`) call it. A target panics if something is wrong.
 
 pub mod counting;
+pub mod frame;
 pub mod packed;
 pub mod seeds;
 
@@ -15,7 +16,7 @@ use result::{Mode, Run, Value, fuzzing};
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("json", json),
     ("rows", rows),
     ("named", named),
@@ -25,6 +26,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("pickle", pickle),
     ("events", events),
     ("run", run),
+    ("frame", frame::frame),
     ("json_differential", json_differential),
 ];
 

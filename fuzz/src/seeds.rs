@@ -14,7 +14,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "json" | "json_differential" => {
             &["checkpoint_manager_snapshot.json", "params.json", ".metadata.json"]
         }
-        "rows" | "named" => &["result.json"],
+        "rows" | "named" | "frame" => &["result.json"],
         "csv" => &["progress.csv"],
         "snapshot" => &["checkpoint_manager_snapshot.json"],
         "error_log" => &["error.txt"],

@@ -168,7 +168,10 @@ impl Step {
     #[cold]
     fn fits_at_end(&self, data: &[u8], at: usize) -> bool {
         let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let text = self.long.as_deref().unwrap_or(&bytes[..self.length as usize]);
+        let text = match &self.long {
+            Some(long) => long,
+            None => &bytes[..self.length as usize],
+        };
         data.get(at..).is_some_and(|rest| rest.starts_with(text))
     }
 }

@@ -16,8 +16,9 @@ use crate::layout::{Diagnostics, JsonLines, Place, ReportFile};
 use crate::parse::lines::check_length;
 use crate::storage::{Blob, Location};
 
-/// What is read at once: large enough that the calls do not count, small enough to stay in the cache.
-const BLOCK: usize = 256 * 1024;
+/// What is read at once: large enough that the calls do not count, small enough to stay in the cache. For the fuzzers, too
+/// little for most rows.
+const BLOCK: usize = if cfg!(feature = "fuzzing") { 64 } else { 256 * 1024 };
 
 /// No thread is worth less than this, unless it is asked for.
 const LEAST_PART: u64 = 4 << 20;
@@ -41,6 +42,8 @@ pub(super) struct JsonFile<'a> {
     pub selection: &'a Selection,
     pub budget: &'a Budget,
     pub cancel: Option<&'a Cancel>,
+    /// Whether the fast way is not taken.
+    pub is_exact: bool,
     /// Whether the iteration of each row is kept.
     pub keeps_iterations: bool,
 }
@@ -216,7 +219,11 @@ impl<'a, 'b> PartReader<'a, 'b> {
         let mut at = start;
         while at < until {
             let row = self.rows.table.rows();
-            if let Some(row) = self.fast.read(&mut self.rows.table.paths, row, data, at) {
+            let fast = match self.file.is_exact {
+                true => None,
+                false => self.fast.read(&mut self.rows.table.paths, row, data, at),
+            };
+            if let Some(row) = fast {
                 self.lines += 1;
                 let place = offset + at as u64;
                 check_length((row.end - 1 - at) as u64, place, self.file.file.limits.line_bytes)?;

@@ -16,6 +16,8 @@ pub(super) struct Options {
     pub threads: Option<usize>,
     pub max_memory: Option<u64>,
     pub batch_rows: usize,
+    /// Whether the fast way is not to be taken: for the fuzzers, which hold one against the other.
+    pub is_exact: bool,
 }
 
 impl Options {
@@ -37,6 +39,7 @@ impl Options {
             threads: count("threads"),
             max_memory: settings.count("max_memory"),
             batch_rows: count("batch_rows").unwrap_or(65_536),
+            is_exact: false,
         })
     }
 }

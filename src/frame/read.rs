@@ -35,9 +35,19 @@ impl Frame {
     pub(crate) fn read(source: &Source, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Frame> {
         let own = [Key::Count("max_memory", 1), Key::Count("batch_rows", 1)];
         let settings = Settings::new(settings, &[&Options::KEYS[..], &own].concat())?;
-        let options = Options::new(&settings)?;
+        Frame::read_as(source, &Options::new(&settings)?, cancel)
+    }
+
+    /// The same, without the fast way through rows.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn read_exactly(source: &Source, settings: &[(&str, &str)]) -> Result<Frame> {
+        let settings = Settings::new(settings, &Options::KEYS)?;
+        Frame::read_as(source, &Options { is_exact: true, ..Options::new(&settings)? }, None)
+    }
+
+    fn read_as(source: &Source, options: &Options, cancel: Option<&Cancel>) -> Result<Frame> {
         cancel::check(cancel)?;
-        let request = source.request(&options, cancel)?;
+        let request = source.request(options, cancel)?;
         let mut joined = Joined::default();
         let budget = Budget::new(options.max_memory);
         let seen = match source.reports {
@@ -59,7 +69,7 @@ impl Frame {
                 source.stream(&request, &budget, &mut |batch, _| joined.append(batch))?
             }
         };
-        joined.finish(seen, &options)
+        joined.finish(seen, options)
     }
 }
 
@@ -93,7 +103,8 @@ impl Source<'_> {
     fn json<'a>(&'a self, file: &'a ReportFile, request: &'a Request, budget: &'a Budget) -> JsonFile<'a> {
         let Request { options, selection, cancel } = request;
         let (pick, keeps_iterations) = (&options.pick, options.is_deduped);
-        JsonFile { run: self.run, file, pick, selection, budget, cancel: *cancel, keeps_iterations }
+        let (run, cancel, is_exact) = (self.run, *cancel, options.is_exact);
+        JsonFile { run, file, pick, selection, budget, cancel, is_exact, keeps_iterations }
     }
 
     /// Hands all rows on, batch by batch.

@@ -192,7 +192,8 @@ impl Diagnostics {
     /// As [`Diagnostics::finish`], but by line; what is about no line comes last.
     pub(crate) fn finish_by_line(self) -> Vec<Diagnostic> {
         let mut found = self.finish();
-        found.sort_by_key(|found| if found.place.line > 0 { found.place.line } else { u64::MAX });
+        let line = |found: &Diagnostic| if found.place.line > 0 { found.place.line } else { u64::MAX };
+        found.sort_by_key(|found| (line(found), found.code()));
         found
     }
 

@@ -72,6 +72,12 @@ impl Run {
         write_csv(&self.reports("write_csv")?, uri, settings, progress, cancel)
     }
 
+    /// As [`Run::read_frame`], without the fast way through rows.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn read_frame_exactly(&self, settings: &[(&str, &str)]) -> Result<Frame> {
+        Frame::read_exactly(&self.reports("read_frame")?, settings)
+    }
+
     fn reports(&self, what: &str) -> Result<Source<'_>> {
         if self.extent == Extent::Latest {
             let run = self.path();

@@ -19,7 +19,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// What an input may make a target allocate at one time, in bytes: always, and for each byte of it. The worst inputs known
 /// take four fifths of that: brackets, line ends, empty cells, ranks. Texts of workers in a pickle have a limit of 4 MiB.
-const ALLOWED: [(&str, usize, usize); 10] = [
+const ALLOWED: [(&str, usize, usize); 11] = [
     ("json", 1 << 20, 64),
     ("rows", 1 << 20, 96),
     ("named", 1 << 20, 88),
@@ -29,6 +29,7 @@ const ALLOWED: [(&str, usize, usize); 10] = [
     ("pickle", 10 << 20, 88),
     ("events", 1 << 20, 384),
     ("run", 16 << 20, 384),
+    ("frame", 2 << 20, 2_000),
     ("json_differential", 1 << 20, 112),
 ];
 const LONGEST: usize = 256 * 1024;
