@@ -43,7 +43,7 @@ impl Pick {
         let Some(pattern) = patterns.find(is_missing) else { return Ok(()) };
         let hint = nearest(pattern, found.chain(left_out));
         let hint = hint.map(|name| format!(": did you mean '{name}'?")).unwrap_or_default();
-        Err(Error::invalid(format_args!("setting column is '{pattern}', which no report has{hint}")))
+        Err(Error::invalid(format_args!("setting column is '{pattern}', which no row has{hint}")))
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let error = pick.check(["loss"].into_iter(), ["eval/accuracy", "lr"].into_iter()).unwrap_err();
         assert_eq!(
             error.message(),
-            "setting column is 'eval/acuracy', which no report has: did you mean 'eval/accuracy'?"
+            "setting column is 'eval/acuracy', which no row has: did you mean 'eval/accuracy'?"
         );
         assert!(pick.check(["loss", "eval/acuracy"].into_iter(), [].into_iter()).is_ok());
     }
