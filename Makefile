@@ -101,7 +101,7 @@ SOURCES_dlopen      := tests/c/dlopen.c
 SOURCES_answers     := tests/table/answers.c
 SOURCES_inspect     := examples/inspect.c
 SOURCES_faults      := tests/faults/program.c
-SOURCES_behaviour++ := tests/cpp/behaviour.cpp
+SOURCES_behaviour++ := tests/cpp/behaviour.cpp examples/loss.cpp
 SOURCES_answers++   := tests/table/answers.cpp
 SOURCES_inspect++   := examples/inspect.cpp
 
