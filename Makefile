@@ -9,7 +9,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 CARGO   ?= cargo
 GO      ?= go
 PYTHON  ?= python3
-VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full
+VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full --suppressions=tests/c/valgrind.supp
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME  := libresult.so.$(firstword $(subst ., ,$(VERSION)))
