@@ -1,12 +1,13 @@
 // Frames: what is read, which settings choose what, and whom a frame and its Arrow stream outlive.
 
-#define _DEFAULT_SOURCE  // usleep
+#define _DEFAULT_SOURCE  // chmod, usleep
 
 #include "arrow.h"
 #include "check.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NESTED_ROWS = 4, NESTED_COLUMNS = 28 };
@@ -385,6 +386,17 @@ static void files_that_changed(void) {
   }
 }
 
+static void a_file_that_may_not_be_read(const char *path) {
+  libresult_run *run = NULL;
+  libresult_frame *frame = NULL;
+  struct path file = at("%s/result.json", path);
+  WORKS(open_run(path, &run));
+  CHECK(chmod(file.text, 0) == 0);
+  FAILS(read_with(run, NULL, 0, &frame), LIBRESULT_CODE_PERMISSION, file.text);
+  CHECK(frame == NULL);
+  libresult_run_free(run);
+}
+
 static void a_line_that_was_torn_when_the_run_was_opened(void) {
   libresult_run *run = NULL;
   struct path path = make_run("torn", "{\"loss\": 1}\n{\"lo");
@@ -531,6 +543,7 @@ void test_frame(void) {
   bad_settings();
   cancelled();
   files_that_changed();
+  as_another_user("r260v1-nested", a_file_that_may_not_be_read);
   a_line_that_was_torn_when_the_run_was_opened();
   v2_reads_no_file();
   runs_without_reports();
