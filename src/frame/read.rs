@@ -241,11 +241,8 @@ impl Joined {
     }
 
     fn finish(self, seen: Seen, options: &Options) -> Result<Frame> {
-        // Without rows, such as those that a run has yet to report, there is no telling.
-        if self.rows > 0 {
-            let names = self.columns.iter().map(|part| &*part.name);
-            options.pick.check(names, seen.left_out.iter().map(|name| &**name))?;
-        }
+        let names = self.columns.iter().map(|part| &*part.name);
+        options.pick.check(u64::from(self.rows), names, seen.left_out.iter().map(|name| &**name))?;
         let mut diagnostics = seen.diagnostics;
         let mut columns = Vec::with_capacity(self.columns.len());
         for Part { name, builder, has_conflict } in self.columns {

@@ -25,7 +25,9 @@ OBJECTS = {
     "setting": "fixture.settings",
 }
 STRINGS = {"uri": "fixture.uri", "path": '"eval/loss"', "key": '"eval"', "name": '"flag"', "json": '"{}"', "feature": '"s3"'}
-SCALARS = {"size_t": "0", "libresult_mode": "LIBRESULT_MODE_MIN"}
+SCALARS = {"size_t": "0", "libresult_mode": "LIBRESULT_MODE_MIN", "libresult_progress_fn": "NULL"}
+# What a function writes to the file at `uri`, which must not be there before.
+WRITES_A_FILE = re.compile(r"libresult_run_write_\w+")
 # The frame has one row, so that one number is an array of its rows.
 LENGTHS = {"len": "1"}
 # The member of the metrics that a function answers with yes.
@@ -41,7 +43,7 @@ ANSWERS_NO = {"libresult_failure_rank"}
 # Functions that say yes of nothing.
 YES_OF_NOTHING = {"libresult_frame_is_null"}
 # Pointers that may be NULL in a function that can fail; `settings` because its count is 0.
-FINE = {"cancel", "settings"}
+FINE = {"cancel", "settings", "user_data"}
 OUT_SCALARS = {"bool", "size_t", "int64_t", "uint64_t", "double", "libresult_str", "libresult_mode", "libresult_skipped"}
 # Structs of others that a function fills, which have `release`.
 OUT_STRUCTS = {"struct ArrowArrayStream"}
@@ -105,7 +107,7 @@ static bool is_untouched(const void *memory, size_t size) {
 }
 
 static struct {
-  char uri[4096];
+  char uri[4096], file[8192];
   const libresult_setting *settings;
   libresult_run *run;
   libresult_checkpoint *checkpoint;
@@ -151,6 +153,7 @@ static void set_up(const char *scratch) {
   static const libresult_setting none = {"", ""};
   char path[8192];
   snprintf(fixture.uri, sizeof fixture.uri, "%s/nulls", scratch);
+  snprintf(fixture.file, sizeof fixture.file, "%s/written", scratch);
   mkdir(fixture.uri, 0777);
   for (int i = 0; i < 2; i++) {
     snprintf(path, sizeof path, "%s/checkpoint_00000%d", fixture.uri, i);
@@ -215,6 +218,10 @@ class Parameter:
     def find_valid(self, function):
         if self.is_out:
             return f"&{self.name}"
+        if self.type == "void*":
+            return "NULL"
+        if self.name == "uri" and WRITES_A_FILE.fullmatch(function):
+            return "fixture.file"
         if self.type == "const char*":
             return known(STRINGS, self.name, f"string of {function}")
         if self.is_object:
@@ -275,6 +282,8 @@ class Function:
         lines = [line for p in outs for line in p.garbage()]
         if self.can_fail:
             bad = nulls - FINE or many
+            if WRITES_A_FILE.fullmatch(self.name):
+                lines.append("remove(fixture.file);")
             lines.append(f"{'invalid' if bad else 'fine'}({call}, {label});")
             for p in outs:
                 if p.pointee in OUT_STRUCTS:
