@@ -9,7 +9,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 CARGO   ?= cargo
 GO      ?= go
 PYTHON  ?= python3
-VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full
+VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full --suppressions=tests/c/valgrind.supp
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME  := libresult.so.$(firstword $(subst ., ,$(VERSION)))
@@ -101,7 +101,7 @@ SOURCES_dlopen      := tests/c/dlopen.c
 SOURCES_answers     := tests/table/answers.c
 SOURCES_inspect     := examples/inspect.c
 SOURCES_faults      := tests/faults/program.c
-SOURCES_behaviour++ := tests/cpp/behaviour.cpp
+SOURCES_behaviour++ := tests/cpp/behaviour.cpp examples/loss.cpp
 SOURCES_answers++   := tests/table/answers.cpp
 SOURCES_inspect++   := examples/inspect.cpp
 

@@ -4,17 +4,20 @@
 //   auto best = run.best_checkpoint("eval/loss", libresult::Mode::min);
 //   double loss = best.metrics()["eval"]["loss"].as_double().value();
 //   for (auto [key, value] : run.metrics()) std::cout << key << ": " << value << '\n';
+//   auto frame = run.read_frame({{"column", "eval/*"}});
+//   for (double loss : frame.column<double>("eval/loss")) std::cout << loss << '\n';
 //
 // What the rules at the top of libresult.h become here:
 //
-//   * What can fail throws `Error`. Nothing else does: looking at what was read is `noexcept`.
+//   * What can fail throws `Error`. Nothing else does: looking at what was read is `noexcept`, but for
+//     asking a frame for a column that it does not have, or not of that type.
 //   * What may be missing is `std::optional`. A value that may be missing is a `ValueRef`, which is
 //     then empty, and so is everything below it: `run.metrics()["no"]["such"]` is fine, and its
 //     `as_double()` is `std::nullopt`. A caller who wants an exception writes `as_double().value()`,
 //     one who has a default `as_double().value_or(0)`.
-//   * `Run`, `Checkpoint`, `Ranking`, `Value` and `Cancel` own what they stand for. All others, and
-//     every `std::string_view`, borrow: they live as long as what they were read from. Borrowing from
-//     a temporary that owns does not compile: give it a name first.
+//   * `Run`, `Checkpoint`, `Ranking`, `Frame`, `Value` and `Cancel` own what they stand for. All
+//     others, and every `std::string_view`, borrow: they live as long as what they were read from.
+//     Borrowing from a temporary that owns does not compile: give it a name first.
 //   * Objects never change, so `const` members may be called by any thread at any time. One that was
 //     moved from answers as if nothing were there.
 
@@ -129,6 +132,24 @@ enum class Severity : int {
   damage = LIBRESULT_SEVERITY_DAMAGE,
 };
 
+/// The type of a column of a frame.
+enum class ColumnType : int {
+  /// Every row is null.
+  null = LIBRESULT_COLUMN_TYPE_NULL,
+  /// `bool`.
+  boolean = LIBRESULT_COLUMN_TYPE_BOOL,
+  /// `std::int64_t`.
+  int64 = LIBRESULT_COLUMN_TYPE_INT64,
+  /// `std::uint64_t`: a value is above `INT64_MAX` and none is negative.
+  uint64 = LIBRESULT_COLUMN_TYPE_UINT64,
+  /// `double`: numbers of which one at least is no integer.
+  float64 = LIBRESULT_COLUMN_TYPE_FLOAT64,
+  /// UTF-8.
+  string = LIBRESULT_COLUMN_TYPE_STRING,
+  /// Rows of more than one kind, lists, or integers beyond 64 bits: each as JSON text.
+  json = LIBRESULT_COLUMN_TYPE_JSON,
+};
+
 /// What kind of failure an `Error` is. Later versions may add codes.
 enum class Code : int {
   /// No failure.
@@ -163,6 +184,8 @@ struct Free {
   }
   /// Frees a ranking.
   void operator()(libresult_ranking *ranking) const noexcept { libresult_ranking_free(ranking); }
+  /// Frees a frame.
+  void operator()(libresult_frame *frame) const noexcept { libresult_frame_free(frame); }
   /// Frees a value.
   void operator()(libresult_value *value) const noexcept { libresult_value_free(value); }
   /// Frees a text.
@@ -253,7 +276,7 @@ namespace detail {
 
 inline std::string_view view(libresult_str text) noexcept { return {text.data, text.len}; }
 
-// The only place that throws.
+// The only place that throws what the C API says.
 inline void check(libresult_error *error) {
   if (error == nullptr) return;
   Owned<libresult_error> owned(error);
@@ -727,7 +750,7 @@ class Ranking {
   Owned<libresult_ranking> ranking_;
 };
 
-// ---- Runs --------------------------------------------------------------------------------------
+// ---- What runs tell ----------------------------------------------------------------------------
 
 /// What made a run fail. Borrowed from the run.
 class Failure {
@@ -808,7 +831,7 @@ class Attempt {
   const libresult_attempt *attempt_;
 };
 
-/// Something in the directory that was damaged, skipped or guessed. Borrowed from the run.
+/// Something in the directory that was damaged, skipped or guessed. Borrowed from the run or frame.
 class Diagnostic {
  public:
   /// A diagnostic of the C API.
@@ -839,6 +862,224 @@ class Diagnostic {
  private:
   const libresult_diagnostic *diagnostic_;
 };
+
+// ---- Frames ------------------------------------------------------------------------------------
+
+namespace detail {
+
+inline std::string name_of(ColumnType type) {
+  switch (type) {
+    case ColumnType::null: return "null";
+    case ColumnType::boolean: return "bool";
+    case ColumnType::int64: return "int64";
+    case ColumnType::uint64: return "uint64";
+    case ColumnType::float64: return "float64";
+    case ColumnType::string: return "string";
+    case ColumnType::json: return "json";
+  }
+  return "of a type that this header does not know";
+}
+
+// What the C API has for columns of each type of number.
+template <class T>
+struct Numbers {
+  static_assert(!sizeof(T), "columns are of double, std::int64_t or std::uint64_t");
+};
+template <>
+struct Numbers<double> {
+  static constexpr ColumnType type = ColumnType::float64;
+  static constexpr auto get = libresult_frame_float64;
+};
+template <>
+struct Numbers<std::int64_t> {
+  static constexpr ColumnType type = ColumnType::int64;
+  static constexpr auto get = libresult_frame_int64;
+};
+template <>
+struct Numbers<std::uint64_t> {
+  static constexpr ColumnType type = ColumnType::uint64;
+  static constexpr auto get = libresult_frame_uint64;
+};
+
+}  // namespace detail
+
+/// The numbers of a column, one a row, where a null may be any number. Borrowed from the frame; in
+/// C++20 a `std::span<const T>` can be made of it.
+template <class T>
+class ColumnView {
+ public:
+  /// What it has.
+  using value_type = T;
+
+  /// No numbers.
+  ColumnView() noexcept = default;
+  /// `size` numbers at `data`; `validity` as `Frame::validity` has it.
+  ColumnView(const T *data, std::size_t size, const std::uint8_t *validity) noexcept
+      : data_(data), size_(size), validity_(validity) {}
+
+  /// The first one.
+  const T *data() const noexcept { return data_; }
+  /// How many rows.
+  std::size_t size() const noexcept { return size_; }
+  /// Whether there are none.
+  bool empty() const noexcept { return size_ == 0; }
+  /// The number at `row`, which must be below `size()`.
+  const T &operator[](std::size_t row) const noexcept { return data_[row]; }
+  /// The first one.
+  const T *begin() const noexcept { return data_; }
+  /// Behind the last one.
+  const T *end() const noexcept { return data_ + size_; }
+
+  /// Whether the number at `row`, which must be below `size()`, is null.
+  bool is_null(std::size_t row) const noexcept {
+    return validity_ != nullptr && (validity_[row / 8] >> (row % 8) & 1) == 0;
+  }
+  /// Which rows are not null: Arrow's bitmap; null if all are.
+  const std::uint8_t *validity() const noexcept { return validity_; }
+
+ private:
+  const T *data_ = nullptr;
+  std::size_t size_ = 0;
+  const std::uint8_t *validity_ = nullptr;
+};
+
+/// A column of a frame.
+struct Column {
+  /// Its place in the frame.
+  std::size_t index;
+  /// Its name, such as `eval/loss`.
+  std::string_view name;
+  /// Its type.
+  ColumnType type;
+};
+
+namespace detail {
+
+inline Column column_at(const libresult_frame *frame, std::size_t index) noexcept {
+  return Column{index, view(libresult_frame_column_name(frame, index)),
+                static_cast<ColumnType>(libresult_frame_column_type(frame, index))};
+}
+
+}  // namespace detail
+
+/// Every report of a run as typed columns: one row a report, nested metrics as `eval/loss`. May
+/// outlive its run. Can be moved.
+class Frame {
+ public:
+  /// The columns, in the order in which the reports first name them.
+  using Columns =
+      Range<libresult_frame, Column, libresult_frame_column_count, detail::column_at>;
+  /// What was damaged, skipped or guessed.
+  using Diagnostics = Range<libresult_frame, Diagnostic, libresult_frame_diagnostic_count,
+                            libresult_frame_diagnostic_at>;
+
+  /// A frame of the C API, which this frees.
+  explicit Frame(Owned<libresult_frame> frame) noexcept : frame_(std::move(frame)) {}
+
+  /// How many reports.
+  std::size_t row_count() const noexcept { return libresult_frame_row_count(frame_.get()); }
+  /// How many columns.
+  std::size_t column_count() const noexcept { return libresult_frame_column_count(frame_.get()); }
+  /// The columns, in the order in which the reports first name them.
+  Columns columns() const & noexcept { return Columns(get()); }
+  void columns() const && = delete;
+  /// The place of the column called `name`, if there is one.
+  std::optional<std::size_t> find_column(CString name) const noexcept {
+    std::size_t index = 0;
+    const bool found = libresult_frame_find_column(frame_.get(), name.get(), &index);
+    return found ? std::optional(index) : std::nullopt;
+  }
+
+  /// The numbers of the column called `name`: `column<double>("eval/loss")`, without a copy.
+  ///
+  /// `T` is `double`, `std::int64_t` or `std::uint64_t`. Throws `Code::invalid_argument` if there is
+  /// no such column or its type is another.
+  template <class T>
+  ColumnView<T> column(CString name) const & {
+    return column<T>(place_of(name));
+  }
+  template <class T>
+  void column(CString) const && = delete;
+  /// The numbers of column `index`; as above.
+  template <class T>
+  ColumnView<T> column(std::size_t index) const & {
+    const T *data = detail::Numbers<T>::get(get(), index);
+    if (data == nullptr) refuse(index, "not " + detail::name_of(detail::Numbers<T>::type));
+    return ColumnView<T>(data, row_count(), validity(index));
+  }
+  template <class T>
+  void column(std::size_t) const && = delete;
+
+  /// A copy of the column called `name` as doubles, nulls as NaN.
+  ///
+  /// Throws `Code::invalid_argument` if there is no such column or it has neither numbers nor booleans.
+  std::vector<double> to_doubles(CString name) const { return to_doubles(place_of(name)); }
+  /// A copy of column `index`; as above.
+  std::vector<double> to_doubles(std::size_t index) const {
+    std::vector<double> out(row_count());
+    if (!libresult_frame_copy_float64(frame_.get(), index, out.data(), out.size())) {
+      refuse(index, "neither numbers nor booleans");
+    }
+    return out;
+  }
+
+  /// The boolean at `row` of a column of booleans; false if it is null or of another type.
+  bool boolean(std::size_t column, std::size_t row) const noexcept {
+    return libresult_frame_bool(frame_.get(), column, row);
+  }
+  /// The text at `row` of a column of strings or JSON; empty if it is null or of another type.
+  std::string_view string(std::size_t column, std::size_t row) const & noexcept {
+    return detail::view(libresult_frame_string(get(), column, row));
+  }
+  void string(std::size_t, std::size_t) const && = delete;
+  /// Whether the value at `row` of a column is null: not reported, or reported as `null`. So is
+  /// whatever is past the end.
+  bool is_null(std::size_t column, std::size_t row) const noexcept {
+    return libresult_frame_is_null(frame_.get(), column, row);
+  }
+  /// Which rows of a column are not null: Arrow's bitmap, bit `row % 8` of byte `row / 8`; null if all
+  /// are.
+  const std::uint8_t *validity(std::size_t column) const & noexcept {
+    return libresult_frame_validity(get(), column);
+  }
+  void validity(std::size_t) const && = delete;
+
+  /// What in the reports was damaged, skipped or guessed.
+  Diagnostics diagnostics() const & noexcept { return Diagnostics(get()); }
+  void diagnostics() const && = delete;
+
+  /// Exports the frame as a stream of Arrow record batches, without a copy. Columns of JSON are of
+  /// Arrow's extension type `arrow.json`.
+  ///
+  /// The caller releases `*out` as Arrow says, which most readers do; it may outlive the frame.
+  void export_to(ArrowArrayStream *out) const {
+    detail::check(libresult_frame_export(frame_.get(), out));
+  }
+
+  /// For the C API.
+  const libresult_frame *get() const & noexcept { return frame_.get(); }
+  void get() const && = delete;
+
+ private:
+  std::size_t place_of(CString name) const {
+    if (const auto index = find_column(name)) return *index;
+    const std::string quoted = name.get() != nullptr ? name.get() : "";
+    throw Error(Code::invalid_argument, "the frame has no column '" + quoted + '\'');
+  }
+
+  [[noreturn]] void refuse(std::size_t index, const std::string &why) const {
+    if (index >= column_count()) {
+      throw Error(Code::invalid_argument, "the frame has no column " + std::to_string(index));
+    }
+    const Column column = columns()[index];
+    throw Error(Code::invalid_argument, "column '" + std::string(column.name) + "' is " +
+                                            detail::name_of(column.type) + ", " + why);
+  }
+
+  Owned<libresult_frame> frame_;
+};
+
+// ---- Runs --------------------------------------------------------------------------------------
 
 /// The output directory of a training run, as it was when it was opened. Can be moved.
 class Run {
@@ -936,6 +1177,21 @@ class Run {
       return libresult_run_rank_checkpoints(run_.get(), path.get(),
                                             static_cast<libresult_mode>(mode), settings.data(),
                                             settings.size(), out);
+    }));
+  }
+
+  /// Reads every report of the run into columns.
+  ///
+  /// Of V1, column `checkpoint_dir_name` names the checkpoint of a row; of V2, rows and checkpoints are
+  /// the same. `settings`: `column` (a name, or a pattern with `*` and `?`; may come more than once),
+  /// `config`, `dedupe`, `rows`, `threads`, `batch_rows`, `max_memory`. Throws
+  /// `Code::invalid_argument` for a `column` that no row has, unless there are no rows, and if the run
+  /// was opened with `read=latest`; `Code::corrupt` if the file was replaced or became shorter since
+  /// the run was opened, or a limit is exceeded.
+  Frame read_frame(Settings settings = {}, const Cancel *cancel = nullptr) const {
+    return Frame(detail::produce<libresult_frame>([&](libresult_frame **out) {
+      return libresult_run_read_frame(run_.get(), settings.data(), settings.size(),
+                                      detail::get(cancel), out);
     }));
   }
 
@@ -1046,6 +1302,10 @@ inline constexpr bool std::ranges::enable_view<libresult::Range<Object, Item, Co
 template <class Object, class Item, auto Count, auto At>
 inline constexpr bool
     std::ranges::enable_borrowed_range<libresult::Range<Object, Item, Count, At>> = true;
+template <class T>
+inline constexpr bool std::ranges::enable_view<libresult::ColumnView<T>> = true;
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<libresult::ColumnView<T>> = true;
 template <>
 inline constexpr bool std::ranges::enable_view<libresult::ValueRef> = true;
 template <>

@@ -32,18 +32,20 @@ impl Pick {
         self.patterns.is_empty() || self.patterns.iter().any(|pattern| matches(pattern, name))
     }
 
-    /// Fails if something asked for is none of the columns that there are; `left_out` are names of others.
+    /// Fails if something asked for is none of the columns that these rows have; `left_out` are names of others. Without
+    /// rows, such as those that a run has yet to report, there is no telling.
     pub(super) fn check<'a>(
         &self,
+        rows: u64,
         found: impl Iterator<Item = &'a str> + Clone,
         left_out: impl Iterator<Item = &'a str>,
     ) -> Result<()> {
         let is_missing = |pattern: &&str| !found.clone().any(|name| matches(pattern, name));
         let mut patterns = self.patterns.iter().map(|pattern| &**pattern);
-        let Some(pattern) = patterns.find(is_missing) else { return Ok(()) };
+        let Some(pattern) = patterns.find(is_missing).filter(|_| rows > 0) else { return Ok(()) };
         let hint = nearest(pattern, found.chain(left_out));
         let hint = hint.map(|name| format!(": did you mean '{name}'?")).unwrap_or_default();
-        Err(Error::invalid(format_args!("setting column is '{pattern}', which no report has{hint}")))
+        Err(Error::invalid(format_args!("setting column is '{pattern}', which no row has{hint}")))
     }
 }
 
@@ -103,12 +105,13 @@ mod tests {
     #[test]
     fn what_is_not_there_is_named_with_the_nearest() {
         let pick = Pick::new(["loss", "eval/acuracy"].into_iter(), true);
-        let error = pick.check(["loss"].into_iter(), ["eval/accuracy", "lr"].into_iter()).unwrap_err();
+        let error = pick.check(1, ["loss"].into_iter(), ["eval/accuracy", "lr"].into_iter()).unwrap_err();
         assert_eq!(
             error.message(),
-            "setting column is 'eval/acuracy', which no report has: did you mean 'eval/accuracy'?"
+            "setting column is 'eval/acuracy', which no row has: did you mean 'eval/accuracy'?"
         );
-        assert!(pick.check(["loss", "eval/acuracy"].into_iter(), [].into_iter()).is_ok());
+        assert!(pick.check(1, ["loss", "eval/acuracy"].into_iter(), [].into_iter()).is_ok());
+        assert!(pick.check(0, [].into_iter(), [].into_iter()).is_ok());
     }
 
     #[test]

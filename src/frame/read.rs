@@ -253,7 +253,7 @@ impl Joined {
 
     fn finish(self, seen: Seen, options: &Options) -> Result<Frame> {
         let names = self.columns.iter().map(|part| &*part.name);
-        options.pick.check(names, seen.left_out.iter().map(|name| &**name))?;
+        options.pick.check(u64::from(self.rows), names, seen.left_out.iter().map(|name| &**name))?;
         let mut diagnostics = seen.diagnostics;
         let mut columns = Vec::with_capacity(self.columns.len());
         for Part { name, builder, has_conflict } in self.columns {

@@ -189,10 +189,11 @@ impl Pass<'_, '_> {
         if let Some(types) = &types {
             hand_on(Order::Begin(types.clone()))?;
         }
-        let mut fits = true;
+        let (mut fits, mut rows) = (true, 0);
         let total = if *before > 0 { *before * 2 } else { source.size() };
         let seen = source.stream(request, &Budget::new(None), &mut |batch, done| {
             cancel::check(request.cancel)?;
+            rows += u64::from(batch.rows);
             let goes_on = progress.as_mut().is_none_or(|progress| progress(*before + done, total));
             if !goes_on {
                 return Err(Error::new(Code::Cancelled, "the call was cancelled by its progress function"));
@@ -214,7 +215,7 @@ impl Pass<'_, '_> {
             }
             if fits { hand_on(Order::Put(batch)) } else { Ok(()) }
         })?;
-        request.options.pick.check(columns.names(), seen.left_out.iter().map(|name| &**name))?;
+        request.options.pick.check(rows, columns.names(), seen.left_out.iter().map(|name| &**name))?;
         Ok(fits)
     }
 }

@@ -18,9 +18,9 @@ impl Run {
     /// `batch_rows`, `max_memory`; README.md explains them.
     ///
     /// # Errors
-    /// `InvalidArgument` for a `column` that no report has, and if the run was opened with `read=latest`; `Corrupt` if the
-    /// file was replaced or became shorter since the run was opened, or a limit is exceeded; `NotFound` if it is gone;
-    /// `Permission`, `Io`, `Cancelled`.
+    /// `InvalidArgument` for a `column` that no row has, unless there are no rows, and if the run was opened with
+    /// `read=latest`; `Corrupt` if the file was replaced or became shorter since the run was opened, or a limit is
+    /// exceeded; `NotFound` if it is gone; `Permission`, `Io`, `Cancelled`.
     pub fn read_frame(&self, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Frame> {
         Frame::read(&self.reports("read_frame")?, settings, cancel)
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Blob, Condition, ETag, Entry, EntryKind, Fault, StorageError, Store, Upload, sys};
 use crate::cancel::Cancel;
@@ -82,7 +82,10 @@ fn etag(metadata: &fs::Metadata) -> ETag {
     let (changed, changed_ns) = (metadata.ctime(), metadata.ctime_nsec());
     let (written, written_ns) = (metadata.mtime(), metadata.mtime_nsec());
     let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.len());
-    ETag(format!("{device}:{inode}:{size}:{written}.{written_ns}:{changed}.{changed_ns}"))
+    // Not every file system knows it.
+    let born = metadata.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+    let born = born.map_or(0, |born| born.as_nanos());
+    ETag(format!("{device}:{inode}:{born}:{size}:{written}.{written_ns}:{changed}.{changed_ns}"))
 }
 
 struct LocalBlob {
@@ -102,9 +105,9 @@ impl Blob for LocalBlob {
     }
 
     fn is_same_file(&self, earlier: &ETag) -> bool {
-        // Device and inode; the file may have grown.
+        // Device, inode, which a later file may get again, and birth; the file may have grown.
         let identity =
-            |etag: &ETag| -> Vec<String> { etag.0.split(':').take(2).map(str::to_owned).collect() };
+            |etag: &ETag| -> Vec<String> { etag.0.split(':').take(3).map(str::to_owned).collect() };
         identity(&self.etag) == identity(earlier)
     }
 

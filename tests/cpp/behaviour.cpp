@@ -5,9 +5,12 @@
 // CORPUS holds the run directories of tests/corpus and is only read; SCRATCH is a directory that the
 // tests may write to. Prints each check that failed and `N passed, N failed`.
 
+#include "../c/behaviour/arrow.h"
+
 #include <libresult.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -20,7 +23,11 @@
 
 #if __cplusplus >= 202002L
 #include <ranges>
+#include <span>
 #endif
+
+// examples/loss.cpp.
+double lowest_loss(const char *run, ArrowArrayStream *curve);
 
 namespace {
 
@@ -67,6 +74,7 @@ template <class T>
 constexpr bool is_a_view = std::is_trivially_copyable_v<T> && sizeof(T) == sizeof(void *);
 
 static_assert(only_moves<Run> && only_moves<Ranking> && only_moves<Value> && only_moves<Cancel>);
+static_assert(only_moves<Frame> && sizeof(Frame) == sizeof(void *));
 static_assert(std::is_copy_constructible_v<Checkpoint> && std::is_copy_assignable_v<Checkpoint>);
 static_assert(std::is_nothrow_move_constructible_v<Checkpoint>);
 static_assert(std::is_nothrow_move_assignable_v<Checkpoint>);
@@ -83,6 +91,9 @@ static_assert(!std::is_assignable_v<CheckpointRef &, Checkpoint>);
 // Looking at what was read does not throw.
 static_assert(noexcept(std::declval<const Run &>().metrics()["eval"][0].as_double()));
 static_assert(noexcept(std::declval<const Run &>().checkpoints()[0].name()));
+static_assert(noexcept(std::declval<const Frame &>().columns()[0].name));
+static_assert(noexcept(std::declval<const Frame &>().string(0, 0)));
+static_assert(std::is_trivially_copyable_v<ColumnView<double>>);
 
 #if __cplusplus >= 202002L
 template <class T>
@@ -91,6 +102,11 @@ constexpr bool is_a_range_view = std::ranges::forward_range<T> && std::ranges::s
 
 static_assert(is_a_range_view<Run::Checkpoints> && is_a_range_view<ValueRef::Elements>);
 static_assert(is_a_range_view<Run::Attempts>);
+static_assert(is_a_range_view<Frame::Columns> && is_a_range_view<Frame::Diagnostics>);
+static_assert(is_a_range_view<ColumnView<double>>);
+static_assert(std::ranges::contiguous_range<ColumnView<double>>);
+static_assert(std::is_convertible_v<ColumnView<double>, std::span<const double>>);
+static_assert(!std::is_convertible_v<ColumnView<double>, std::span<double>>);
 static_assert(is_a_range_view<ValueRef> && is_a_range_view<Ranking::LeftOuts>);
 static_assert(std::ranges::forward_range<const Ranking> && std::ranges::forward_range<Value>);
 static_assert(!std::ranges::view<Ranking> && !std::ranges::view<Value>);
@@ -334,6 +350,154 @@ void export_events() {
   THROWS(Run::open(at("r255v2-ev_scored"), {{"events", "/no/such/logs"}}), Code::invalid_argument, "events");
 }
 
+// ---- Frames ------------------------------------------------------------------------------------
+
+/// A run with these reports.
+std::string make_run(const std::string &name, const std::string &rows) {
+  const std::string directory = scratch + '/' + name;
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory + "/result.json") << rows;
+  return directory;
+}
+
+const char *const mixed_rows =
+    R"({"f": 1.5, "i": -3, "u": 18446744073709551615, "b": true, "s": "x", "j": [1]})"
+    "\n"
+    R"({"f": null, "b": null, "n": null})"
+    "\n"
+    R"({"f": NaN, "i": 2, "u": 1, "b": false, "s": "", "j": "y"})"
+    "\n";
+
+void columns() {
+  const Frame frame = Run::open(make_run("columns", mixed_rows)).read_frame();
+  CHECK(frame.row_count() == 3 && frame.column_count() == 7 && frame.diagnostics().empty());
+  std::string names;
+  for (auto [index, name, type] : frame.columns()) {
+    CHECK(frame.find_column(std::string(name)) == index);
+    names += name;
+  }
+  CHECK(names == "fiubsjn" && frame.columns().size() == 7);
+  const Frame::Columns all = frame.columns();
+  CHECK(all[0].type == ColumnType::float64 && all[1].type == ColumnType::int64);
+  CHECK(all[2].type == ColumnType::uint64 && all[3].type == ColumnType::boolean);
+  CHECK(all[4].type == ColumnType::string && all[5].type == ColumnType::json);
+  CHECK(all[6].type == ColumnType::null && frame.is_null(6, 0));
+  CHECK(!frame.find_column("no such") && !frame.find_column(static_cast<const char *>(nullptr)));
+
+  const std::size_t flag = frame.find_column("b").value(), text = frame.find_column("s").value();
+  CHECK(frame.boolean(flag, 0) && !frame.boolean(flag, 1) && !frame.boolean(flag, 2));
+  CHECK(frame.is_null(flag, 1) && !frame.is_null(flag, 2) && frame.is_null(flag, 3));
+  CHECK(frame.string(text, 0) == "x" && frame.string(text, 2).empty() && !frame.is_null(text, 2));
+  CHECK(frame.string(5, 0) == "[1]" && frame.string(5, 2) == "\"y\"");
+  CHECK(frame.string(7, 0).empty() && frame.string(text, 3).empty());
+  CHECK((frame.validity(text)[0] & 7) == 5);
+}
+
+void numbers() {
+  const Frame frame = Run::open(make_run("numbers", mixed_rows)).read_frame();
+  const ColumnView<double> floats = frame.column<double>("f");
+  CHECK(floats.size() == 3 && !floats.empty() && floats[0] == 1.5 && std::isnan(floats[2]));
+  CHECK(!floats.is_null(0) && floats.is_null(1) && !floats.is_null(2));
+  CHECK(floats.validity() == frame.validity(0));
+  CHECK(floats.data() == libresult_frame_float64(frame.get(), 0) && floats.begin() == floats.data());
+  CHECK(floats.end() - floats.begin() == 3);
+  CHECK(frame.column<std::int64_t>("i")[0] == -3 && frame.column<std::int64_t>(1)[2] == 2);
+  CHECK(frame.column<std::uint64_t>(std::string("u"))[0] == UINT64_MAX);
+  CHECK(ColumnView<double>().empty() && ColumnView<double>().begin() == ColumnView<double>().end());
+
+  const std::vector<double> whole = frame.to_doubles("i"), flags = frame.to_doubles(3);
+  CHECK(whole.size() == 3 && whole[0] == -3 && std::isnan(whole[1]) && whole[2] == 2);
+  CHECK(flags[0] == 1 && std::isnan(flags[1]) && flags[2] == 0);
+
+  const Frame nested = Run::open(at("r260v1-nested")).read_frame({{"column", "eval/*"}});
+  const auto losses = nested.column<double>("eval/loss");
+  CHECK(std::vector<double>(losses.begin(), losses.end()) == std::vector{2.0, 1.0, 0.0, -1.0});
+  CHECK(losses.validity() == nullptr && !losses.is_null(3));
+#if __cplusplus >= 202002L
+  const std::span<const double> span = losses;
+  CHECK(span.data() == losses.data() && span.size() == 4);
+  CHECK(std::ranges::min(losses) == -1.0);
+#endif
+}
+
+void columns_that_are_not_there() {
+  const Frame frame = Run::open(make_run("numbers", mixed_rows)).read_frame();
+  const Code code = Code::invalid_argument;
+  THROWS(frame.column<double>("loss"), code, "no column 'loss'");
+  THROWS(frame.column<double>(static_cast<const char *>(nullptr)), code, "no column ''");
+  THROWS(frame.column<double>(7), code, "no column 7");
+  THROWS(frame.column<double>("i"), code, "column 'i' is int64, not float64");
+  THROWS(frame.column<std::int64_t>("u"), code, "column 'u' is uint64, not int64");
+  THROWS(frame.column<std::uint64_t>("b"), code, "column 'b' is bool, not uint64");
+  THROWS(frame.column<double>(4), code, "column 's' is string, not float64");
+  THROWS(frame.column<double>("n"), code, "column 'n' is null");
+  THROWS(frame.to_doubles("loss"), code, "no column 'loss'");
+  THROWS(frame.to_doubles(7), code, "no column 7");
+  THROWS(frame.to_doubles("j"), code, "column 'j' is json, neither");
+}
+
+void reading_frames() {
+  const Run run = Run::open(at("r260v1-nested"));
+  const Code invalid = Code::invalid_argument;
+  CHECK(run.read_frame({{"column", "eval/top/k?"}, {"column", "text"}}).column_count() == 3);
+  CHECK(run.read_frame({{"rows", "1..3"}}).row_count() == 2);
+  const std::vector<Setting> settings{{"config", "false"}, {"threads", "2"}};
+  CHECK(run.read_frame(settings).column_count() + 1 == run.read_frame().column_count());
+  THROWS(run.read_frame({{"column", "eval/los"}}), invalid, "'eval/loss'");
+  THROWS(run.read_frame({{"rows", "x"}}), invalid, "FROM..TO");
+  THROWS(run.read_frame({{"row", "1..2"}}), invalid, "'rows'");
+  THROWS(run.read_frame({{"max_memory", "1"}}), Code::corrupt, "max_memory");
+  THROWS(Run::open(at("r260v1-nested"), {{"read", "latest"}}).read_frame(), invalid, "read=latest");
+  const Cancel cancel;
+  CHECK(run.read_frame({}, &cancel).row_count() == 4);
+  cancel.trigger();
+  THROWS(run.read_frame({}, &cancel), Code::cancelled, "cancelled");
+
+  const std::string directory = make_run("changing", mixed_rows);
+  const Run changing = Run::open(directory);
+  std::ofstream(directory + "/result.json", std::ios::app) << mixed_rows;
+  CHECK(changing.read_frame().row_count() == 3);
+  std::filesystem::resize_file(directory + "/result.json", 20);
+  THROWS(changing.read_frame(), Code::corrupt, directory + "/result.json");
+  std::filesystem::remove_all(directory);
+  THROWS(changing.read_frame(), Code::not_found, directory + "/result.json");
+
+  const Frame torn = Run::open(at("v1-lines-torn_in_number")).read_frame();
+  CHECK(torn.diagnostics().size() == 1 && torn.diagnostics()[0].code() == "torn_last_line");
+}
+
+/// The rows of a stream, which this releases.
+std::vector<std::int64_t> batches_of(ArrowArrayStream &stream) {
+  std::vector<std::int64_t> lengths;
+  for (ArrowArray batch; stream.get_next(&stream, &batch) == 0 && batch.release != nullptr;) {
+    lengths.push_back(batch.length);
+    batch.release(&batch);
+  }
+  stream.release(&stream);
+  return lengths;
+}
+
+void arrow() {
+  ArrowArrayStream stream;
+  Run::open(at("r260v1-nested")).read_frame({{"batch_rows", "3"}}).export_to(&stream);
+  CHECK(batches_of(stream) == std::vector<std::int64_t>{3, 1} && stream.release == nullptr);
+
+  CHECK(lowest_loss(make_run("curve", "{\"loss\": 2.5}\n{\"loss\": 0.5}\n").c_str(), &stream) == 0.5);
+  CHECK(batches_of(stream) == std::vector<std::int64_t>{2});
+
+  Frame frame = Run::open(at("r260v1-nested")).read_frame();
+  THROWS(frame.export_to(nullptr), Code::invalid_argument, "out");
+  const auto losses = frame.column<double>("eval/loss");
+  const Frame moved = std::move(frame);
+  CHECK(moved.column<double>("eval/loss").data() == losses.data() && losses[3] == -1.0);
+  // One that was moved from answers as if nothing were there.
+  CHECK(frame.row_count() == 0 && frame.columns().empty() && !frame.find_column("text"));  // NOLINT
+  THROWS(frame.column<double>("eval/loss"), Code::invalid_argument, "eval/loss");
+  THROWS(frame.export_to(&stream), Code::invalid_argument, "frame");
+  CHECK(stream.release == nullptr);
+}
+
 // ---- Ownership ---------------------------------------------------------------------------------
 
 Checkpoint best_of(const std::string &name) {
@@ -424,6 +588,11 @@ int main(int argc, char **argv) {
     rankings();
     failures_and_diagnostics();
     export_events();
+    columns();
+    numbers();
+    columns_that_are_not_there();
+    reading_frames();
+    arrow();
     lifetimes();
     metadata();
     CHECK(version() == std::to_string(LIBRESULT_VERSION_MAJOR) + '.' +

@@ -5,11 +5,12 @@
 
 using namespace libresult;
 
-void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking) {
+void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking, Frame &frame) {
   ValueRef value = metadata;
   CheckpointRef checkpoint = best;
   static_cast<void>(run.metrics()["eval"]["loss"].as_double());
   static_cast<void>(ranking[0].checkpoint.name());
+  static_cast<void>(frame.columns()[0].name);
 
 #ifdef WRONG
   Run::open("run").metrics();
@@ -45,6 +46,14 @@ void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking) 
   run.rank_checkpoints("loss", Mode::min).end();
   run.rank_checkpoints("loss", Mode::min).get();
   run.rank_checkpoints("loss", Mode::min)[0];
+  run.read_frame().columns();
+  run.read_frame().column<double>("loss");
+  run.read_frame().column<double>(0);
+  run.read_frame().string(0, 0);
+  run.read_frame().validity(0);
+  run.read_frame().diagnostics();
+  run.read_frame().get();
+  for (Column of_none : run.read_frame().columns()) static_cast<void>(of_none);
   best.read_metadata()["step"];
   best.read_metadata()[0];
   best.read_metadata().find("step");
@@ -60,5 +69,6 @@ void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking) 
   Run second_run = run;
   Value second_value = metadata;
   Ranking second_ranking = ranking;
+  Frame second_frame = frame;
 #endif
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lets every system call of the library fail, one at a time, and the process be killed at each: metadata is whole after
 # it, the old or the new; no temporary file is left unless the process was killed; opening a run answers or returns an
-# error, and never crashes. Needs strace.
+# error, as does reading its reports, which are all or none, and neither crashes. Needs strace.
 #
 #   syscalls.sh PROGRAM CORPUS     PROGRAM is program.c, linked with the library
 set -eu
@@ -131,6 +131,17 @@ calls=$(echo "$calls" | tr ' ' '\n' | grep -v '^p\{0,1\}write')
 faults='error=EIO error=EACCES'
 for name in r260v1-fail_chain r260v2-val_mixed; do
     each_call answers "open $name" "$program" open "$corpus/$name/run"
+done
+
+all_rows() {
+    case $status in
+        0) [ "$(cat "$scratch/output")" = "4 rows" ] || fail "$1: gives $(cat "$scratch/output")" ;;
+        *) answers "$1" ;;
+    esac
+}
+
+for name in r260v1-nested v1-csv-real; do
+    each_call all_rows "frame $name" "$program" frame "$corpus/$name/run"
 done
 each_call answers "read" "$program" read "$corpus/r260v1-nested/run/checkpoint_000003"
 echo "$((tried - failed)) passed, $failed failed"

@@ -69,9 +69,9 @@ static void integer(uint64_t value) {
   printf("%llu", (unsigned long long)value);
 }
 
-static void moment(int64_t nanoseconds) {
+static void signed_integer(int64_t value) {
   separate();
-  printf("%lld", (long long)nanoseconds);
+  printf("%lld", (long long)value);
 }
 
 // ---- Names of enum values ----------------------------------------------------------------------
@@ -148,7 +148,33 @@ static void severity(libresult_severity value) {
   literal("not a severity");
 }
 
+static void column_type(libresult_column_type value) {
+  switch (value) {
+    case LIBRESULT_COLUMN_TYPE_NULL: literal("null"); return;
+    case LIBRESULT_COLUMN_TYPE_BOOL: literal("bool"); return;
+    case LIBRESULT_COLUMN_TYPE_INT64: literal("int64"); return;
+    case LIBRESULT_COLUMN_TYPE_UINT64: literal("uint64"); return;
+    case LIBRESULT_COLUMN_TYPE_FLOAT64: literal("float64"); return;
+    case LIBRESULT_COLUMN_TYPE_STRING: literal("string"); return;
+    case LIBRESULT_COLUMN_TYPE_JSON: literal("json"); return;
+  }
+  literal("not a type");
+}
+
 // ---- Values ------------------------------------------------------------------------------------
+
+static void floating(double number) {
+  char text[32];
+  if (isnan(number)) {
+    raw("{\"$f\": \"nan\"}");
+  } else if (isinf(number)) {
+    raw(number > 0 ? "{\"$f\": \"inf\"}" : "{\"$f\": \"-inf\"}");
+  } else {
+    snprintf(text, sizeof text, "%.17g", number);
+    raw(text);
+    if (!strpbrk(text, ".e")) fputs(".0", stdout);
+  }
+}
 
 static void whole_number(const libresult_value *value) {
   int64_t small = 0;
@@ -172,20 +198,13 @@ static void number(const libresult_value *value) {
     is_integer = is_integer && strchr("-0123456789", digits.data[i]);
   }
   double number = 0;
-  char text[32];
   if (!libresult_value_as_f64(value, &number)) {
     literal("a float that is no number");
   } else if (is_integer) {
     separate();
     fwrite(digits.data, 1, digits.len, stdout);
-  } else if (isnan(number)) {
-    raw("{\"$f\": \"nan\"}");
-  } else if (isinf(number)) {
-    raw(number > 0 ? "{\"$f\": \"inf\"}" : "{\"$f\": \"-inf\"}");
   } else {
-    snprintf(text, sizeof text, "%.17g", number);
-    raw(text);
-    if (!strpbrk(text, ".e")) fputs(".0", stdout);
+    floating(number);
   }
   libresult_text_free(json);
 }
@@ -244,6 +263,41 @@ static void any(const libresult_value *value) {
     case LIBRESULT_KIND_OBJECT: object(value); return;
   }
   literal("not a kind");
+}
+
+// ---- Fields in ---------------------------------------------------------------------------------
+
+// Fields that each end with NUL, one after the other, up to `end`.
+struct fields {
+  const char *at, *end;
+};
+
+static const char *next(struct fields *fields) {
+  const char *field = fields->at;
+  if (fields->at < fields->end) fields->at += strlen(field) + 1;
+  return field;
+}
+
+static size_t next_count(struct fields *fields) {
+  return strtoul(next(fields), NULL, 10);
+}
+
+struct settings {
+  libresult_setting data[8];
+  size_t count;
+};
+
+static struct settings next_settings(struct fields *fields) {
+  struct settings settings = {.count = next_count(fields)};
+  if (settings.count > sizeof settings.data / sizeof *settings.data) {
+    fputs("answers: too many settings\n", stderr);
+    exit(1);
+  }
+  for (size_t i = 0; i < settings.count; i++) {
+    settings.data[i].key = next(fields);
+    settings.data[i].value = next(fields);
+  }
+  return settings;
 }
 
 // ---- Answers -----------------------------------------------------------------------------------
@@ -393,10 +447,10 @@ static void attempt(const libresult_attempt *attempt) {
   begin('{');
   key("status"), str(libresult_attempt_status(attempt));
   key("start_time_ns");
-  if (libresult_attempt_start_time(attempt, &time)) moment(time);
+  if (libresult_attempt_start_time(attempt, &time)) signed_integer(time);
   else raw("null");
   key("end_time_ns");
-  if (libresult_attempt_end_time(attempt, &time)) moment(time);
+  if (libresult_attempt_end_time(attempt, &time)) signed_integer(time);
   else raw("null");
   key("workers"), integer(libresult_attempt_worker_count(attempt));
   key("failure");
@@ -416,10 +470,10 @@ static void course(const libresult_run *run) {
   key("status"), str(libresult_run_status(run));
   key("status_detail"), str(libresult_run_status_detail(run));
   key("start_time_ns");
-  if (libresult_run_start_time(run, &time)) moment(time);
+  if (libresult_run_start_time(run, &time)) signed_integer(time);
   else raw("null");
   key("end_time_ns");
-  if (libresult_run_end_time(run, &time)) moment(time);
+  if (libresult_run_end_time(run, &time)) signed_integer(time);
   else raw("null");
   key("configured"), configured(run);
   key("attempts"), begin('[');
@@ -438,23 +492,81 @@ static void sourced(libresult_presence present, const libresult_value *value,
   end('}');
 }
 
-static void diagnostics(const libresult_run *run) {
+static void diagnostic(const libresult_diagnostic *diagnostic) {
+  begin('{');
+  key("code"), str(libresult_diagnostic_code(diagnostic));
+  key("severity"), severity(libresult_diagnostic_severity(diagnostic));
+  key("file"), str(libresult_diagnostic_file(diagnostic));
+  key("line"), integer(libresult_diagnostic_line(diagnostic));
+  key("message"), str(libresult_diagnostic_message(diagnostic));
+  end('}');
+}
+
+// ---- Frames ------------------------------------------------------------------------------------
+
+// What is shown of a frame.
+enum { FIRST_ROWS = 5, LAST_ROWS = 5, SHOWN_COLUMNS = 200 };
+
+static void cell(const libresult_frame *frame, size_t column, size_t row) {
+  if (libresult_frame_is_null(frame, column, row)) {
+    raw("null");
+    return;
+  }
+  switch (libresult_frame_column_type(frame, column)) {
+    case LIBRESULT_COLUMN_TYPE_NULL: literal("a null that is none"); return;
+    case LIBRESULT_COLUMN_TYPE_BOOL: boolean(libresult_frame_bool(frame, column, row)); return;
+    case LIBRESULT_COLUMN_TYPE_INT64: signed_integer(libresult_frame_int64(frame, column)[row]); return;
+    case LIBRESULT_COLUMN_TYPE_UINT64: integer(libresult_frame_uint64(frame, column)[row]); return;
+    case LIBRESULT_COLUMN_TYPE_FLOAT64: floating(libresult_frame_float64(frame, column)[row]); return;
+    case LIBRESULT_COLUMN_TYPE_STRING:
+    case LIBRESULT_COLUMN_TYPE_JSON: str(libresult_frame_string(frame, column, row)); return;
+  }
+  literal("not a type");
+}
+
+static void cells(const libresult_frame *frame) {
+  size_t rows = libresult_frame_row_count(frame), columns = libresult_frame_column_count(frame);
   begin('[');
-  for (size_t i = 0; i < libresult_run_diagnostic_count(run); i++) {
-    const libresult_diagnostic *diagnostic = libresult_run_diagnostic_at(run, i);
-    begin('{');
-    key("code"), str(libresult_diagnostic_code(diagnostic));
-    key("severity"), severity(libresult_diagnostic_severity(diagnostic));
-    key("file"), str(libresult_diagnostic_file(diagnostic));
-    key("line"), integer(libresult_diagnostic_line(diagnostic));
-    key("message"), str(libresult_diagnostic_message(diagnostic));
-    end('}');
+  for (size_t row = 0; row < rows; row++) {
+    if (row >= FIRST_ROWS && row + LAST_ROWS < rows) continue;
+    begin('[');
+    for (size_t i = 0; i < columns && i < SHOWN_COLUMNS; i++) cell(frame, i, row);
+    end(']');
   }
   end(']');
 }
 
-// `metrics` are names that each end with NUL, one after the other.
-static void answers(const libresult_run *run, const char *metrics, size_t metric_count) {
+static void frame(const libresult_run *run, const libresult_setting *settings, size_t count) {
+  libresult_frame *frame = NULL;
+  libresult_error *error = libresult_run_read_frame(run, settings, count, NULL, &frame);
+  if (error) {
+    failed_call(error);
+    return;
+  }
+  begin('{');
+  key("rows"), integer(libresult_frame_row_count(frame));
+  key("columns"), begin('[');
+  for (size_t i = 0; i < libresult_frame_column_count(frame); i++) {
+    begin('[');
+    str(libresult_frame_column_name(frame, i));
+    column_type(libresult_frame_column_type(frame, i));
+    end(']');
+  }
+  end(']');
+  key("cells"), cells(frame);
+  key("diagnostics"), begin('[');
+  for (size_t i = 0; i < libresult_frame_diagnostic_count(frame); i++) {
+    diagnostic(libresult_frame_diagnostic_at(frame, i));
+  }
+  end(']');
+  end('}');
+  libresult_frame_free(frame);
+}
+
+// ---- Cases -------------------------------------------------------------------------------------
+
+// Takes the metrics and the frames that are asked for off `fields`.
+static void answers(const libresult_run *run, struct fields *fields) {
   begin('{');
   key("layout"), layout(libresult_run_layout(run));
   key("ray_version"), str(libresult_run_ray_version(run));
@@ -475,7 +587,7 @@ static void answers(const libresult_run *run, const char *metrics, size_t metric
   }
   end(']');
   key("named"), begin('[');
-  for (size_t i = 0; i < metric_count; i++, metrics += strlen(metrics) + 1) named(run, metrics);
+  for (size_t i = next_count(fields); i > 0; i--) named(run, next(fields));
   end(']');
   key("failure"), run_failure(run);
   key("config");
@@ -485,39 +597,47 @@ static void answers(const libresult_run *run, const char *metrics, size_t metric
   sourced(libresult_run_return_value_presence(run), libresult_run_return_value(run),
           libresult_run_return_value_source(run));
   course(run);
-  key("diagnostics"), diagnostics(run);
+  key("diagnostics"), begin('[');
+  for (size_t i = 0; i < libresult_run_diagnostic_count(run); i++) {
+    diagnostic(libresult_run_diagnostic_at(run, i));
+  }
+  end(']');
   libresult_text *json = libresult_run_to_json(run);
   key("json"), str(libresult_text_str(json));
   libresult_text_free(json);
+  key("frames"), begin('[');
+  for (size_t i = next_count(fields); i > 0; i--) {
+    struct settings settings = next_settings(fields);
+    frame(run, settings.data, settings.count);
+  }
+  end(']');
   end('}');
 }
 
-struct request {
-  const char *uri;
-  libresult_setting settings[8];
-  size_t setting_count;
-  const char *metrics;
-  size_t metric_count;
-};
+// Takes what was asked of a run that does not open off `fields`.
+static void skip(struct fields *fields) {
+  for (size_t i = next_count(fields); i > 0; i--) next(fields);
+  for (size_t i = next_count(fields); i > 0; i--) next_settings(fields);
+}
 
-static void answer(const struct request *request) {
+static void answer(struct fields *fields) {
+  const char *uri = next(fields);
+  struct settings settings = next_settings(fields);
   libresult_run *run = NULL;
-  libresult_error *error = libresult_run_open(request->uri, request->settings,
-                                              request->setting_count, NULL, &run);
+  libresult_error *error = libresult_run_open(uri, settings.data, settings.count, NULL, &run);
   fresh = true;
   if (error) {
     begin('{');
     key("error"), failed_call(error);
     end('}');
+    skip(fields);
   } else {
-    answers(run, request->metrics, request->metric_count);
+    answers(run, fields);
   }
   libresult_run_free(run);
   putchar('\n');
   fflush(stdout);
 }
-
-// ---- Cases in ----------------------------------------------------------------------------------
 
 // All of standard input, `*len` bytes, and a NUL; the caller frees it.
 static char *read_input(size_t *len) {
@@ -535,33 +655,6 @@ static char *read_input(size_t *len) {
   return data;
 }
 
-// The field behind `field`, which is at `end` if there is none.
-static const char *next(const char *field, const char *end) {
-  return field < end ? field + strlen(field) + 1 : end;
-}
-
-// Reads the case at `field`. Returns the field behind it.
-static const char *read_case(const char *field, const char *end, struct request *request) {
-  request->uri = field;
-  const char *count = next(field, end);
-  request->setting_count = strtoul(count, NULL, 10);
-  if (request->setting_count > sizeof request->settings / sizeof *request->settings) {
-    fputs("answers: too many settings\n", stderr);
-    exit(1);
-  }
-  field = next(count, end);
-  for (size_t i = 0; i < request->setting_count; i++) {
-    request->settings[i].key = field;
-    request->settings[i].value = next(field, end);
-    field = next(request->settings[i].value, end);
-  }
-  request->metric_count = strtoul(field, NULL, 10);
-  request->metrics = next(field, end);
-  field = request->metrics;
-  for (size_t i = 0; i < request->metric_count; i++) field = next(field, end);
-  return field;
-}
-
 int main(void) {
   size_t len = 0;
   char *input = read_input(&len);
@@ -569,12 +662,8 @@ int main(void) {
     fputs("answers: out of memory\n", stderr);
     return 1;
   }
-  const char *end = input + len;
-  for (const char *field = input; field < end;) {
-    struct request request = {0};
-    field = read_case(field, end, &request);
-    answer(&request);
-  }
+  struct fields fields = {input, input + len};
+  while (fields.at < fields.end) answer(&fields);
   free(input);
   return 0;
 }

@@ -162,17 +162,25 @@ std::string_view name(Severity severity) {
   return "not a severity";
 }
 
+std::string_view name(ColumnType type) {
+  switch (type) {
+    case ColumnType::null: return "null";
+    case ColumnType::boolean: return "bool";
+    case ColumnType::int64: return "int64";
+    case ColumnType::uint64: return "uint64";
+    case ColumnType::float64: return "float64";
+    case ColumnType::string: return "string";
+    case ColumnType::json: return "json";
+  }
+  return "not a type";
+}
+
 // ---- Values ------------------------------------------------------------------------------------
 
 void put(Json &json, ValueRef value);
 
-// An integer beyond 64 bits is a float whose digits only its JSON has.
-void put_float(Json &json, ValueRef value) {
-  const std::string digits = value.to_json();
-  const double number = value.as_double().value();
-  if (digits.find_first_not_of("-0123456789") == std::string::npos) {
-    json.raw(digits);
-  } else if (std::isnan(number)) {
+void put_float(Json &json, double number) {
+  if (std::isnan(number)) {
     json.raw(R"({"$f": "nan"})");
   } else if (std::isinf(number)) {
     json.raw(number > 0 ? R"({"$f": "inf"})" : R"({"$f": "-inf"})");
@@ -183,6 +191,13 @@ void put_float(Json &json, ValueRef value) {
     if (shortest.find_first_of(".e") == std::string::npos) shortest += ".0";
     json.raw(shortest);
   }
+}
+
+// An integer beyond 64 bits is a float whose digits only its JSON has.
+void put_float(Json &json, ValueRef value) {
+  const std::string digits = value.to_json();
+  if (digits.find_first_not_of("-0123456789") == std::string::npos) json.raw(digits);
+  else put_float(json, value.as_double().value());
 }
 
 void put_array(Json &json, ValueRef value) {
@@ -227,6 +242,31 @@ void put(Json &json, ValueRef value) {
     case Kind::object: put_object(json, value); return;
   }
   json.text("not a kind");
+}
+
+// ---- Fields in ---------------------------------------------------------------------------------
+
+using Fields = std::vector<std::string>;
+
+std::size_t read_count() {
+  std::string count = "0";
+  std::getline(std::cin, count, '\0');
+  return std::stoul(count);
+}
+
+/// A number, and so many fields, or a multiple of that.
+Fields read_fields(std::size_t fields_each) {
+  Fields fields(read_count() * fields_each);
+  for (std::string &field : fields) std::getline(std::cin, field, '\0');
+  return fields;
+}
+
+std::vector<Setting> as_settings(const Fields &fields) {
+  std::vector<Setting> settings;
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    settings.push_back({fields[i].c_str(), fields[i + 1].c_str()});
+  }
+  return settings;
 }
 
 // ---- Answers -----------------------------------------------------------------------------------
@@ -379,9 +419,10 @@ void put_sourced(Json &json, Presence presence, ValueRef value, std::string_view
   json.end('}');
 }
 
-void put_diagnostics(Json &json, const Run &run) {
+template <class Diagnostics>
+void put_diagnostics(Json &json, Diagnostics diagnostics) {
   json.begin('[');
-  for (Diagnostic diagnostic : run.diagnostics()) {
+  for (Diagnostic diagnostic : diagnostics) {
     json.begin('{');
     json.key("code").text(diagnostic.code());
     json.key("severity").text(name(diagnostic.severity()));
@@ -393,7 +434,61 @@ void put_diagnostics(Json &json, const Run &run) {
   json.end(']');
 }
 
-void put_answers(Json &json, const Run &run, const std::vector<std::string> &metrics) {
+// ---- Frames ------------------------------------------------------------------------------------
+
+// What is shown of a frame.
+constexpr std::size_t first_rows = 5, last_rows = 5, shown_columns = 200;
+
+void put_cell(Json &json, const Frame &frame, Column column, std::size_t row) {
+  if (frame.is_null(column.index, row)) {
+    json.raw("null");
+    return;
+  }
+  switch (column.type) {
+    case ColumnType::null: json.text("a null that is none"); return;
+    case ColumnType::boolean: json.boolean(frame.boolean(column.index, row)); return;
+    case ColumnType::int64: json.integer(frame.column<std::int64_t>(column.index)[row]); return;
+    case ColumnType::uint64: json.integer(frame.column<std::uint64_t>(column.index)[row]); return;
+    case ColumnType::float64: put_float(json, frame.column<double>(column.index)[row]); return;
+    case ColumnType::string:
+    case ColumnType::json: json.text(frame.string(column.index, row)); return;
+  }
+  json.text("not a type");
+}
+
+void put_cells(Json &json, const Frame &frame) {
+  json.begin('[');
+  for (std::size_t row = 0; row < frame.row_count(); row++) {
+    if (row >= first_rows && row + last_rows < frame.row_count()) continue;
+    json.begin('[');
+    for (Column column : frame.columns()) {
+      if (column.index < shown_columns) put_cell(json, frame, column, row);
+    }
+    json.end(']');
+  }
+  json.end(']');
+}
+
+void put_frame(Json &json, const Run &run, const Fields &settings) try {
+  const Frame frame = run.read_frame(as_settings(settings));
+  json.begin('{');
+  json.key("rows").integer(frame.row_count());
+  json.key("columns").begin('[');
+  for (Column column : frame.columns()) {
+    json.begin('[').text(column.name).text(name(column.type)).end(']');
+  }
+  json.end(']');
+  put_cells(json.key("cells"), frame);
+  put_diagnostics(json.key("diagnostics"), frame.diagnostics());
+  json.end('}');
+} catch (const Error &error) {
+  put(json, error);
+}
+
+// ---- Cases -------------------------------------------------------------------------------------
+
+void put_answers(Json &json, const Run &run, const Fields &metrics,
+                 const std::vector<Fields> &frames) {
   json.begin('{');
   json.key("layout").text(name(run.layout()));
   json.key("ray_version").text(run.ray_version());
@@ -413,21 +508,20 @@ void put_answers(Json &json, const Run &run, const std::vector<std::string> &met
   put_sourced(json.key("return_value"), run.return_value_presence(), run.return_value(),
               run.return_value_source());
   put_course(json, run);
-  put_diagnostics(json.key("diagnostics"), run);
+  put_diagnostics(json.key("diagnostics"), run.diagnostics());
   json.key("json").text(run.to_json());
+  json.key("frames").begin('[');
+  for (const Fields &settings : frames) put_frame(json, run, settings);
+  json.end(']');
   json.end('}');
 }
 
-void answer(const std::string &uri, const std::vector<std::string> &fields,
-            const std::vector<std::string> &metrics) {
+void answer(const std::string &uri, const Fields &settings, const Fields &metrics,
+            const std::vector<Fields> &frames) {
   Json json;
-  std::vector<Setting> settings;
-  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
-    settings.push_back({fields[i].c_str(), fields[i + 1].c_str()});
-  }
   try {
-    const Run run = Run::open(uri, settings);
-    put_answers(json, run, metrics);
+    const Run run = Run::open(uri, as_settings(settings));
+    put_answers(json, run, metrics, frames);
   } catch (const Error &error) {
     json.begin('{');
     put(json.key("error"), error);
@@ -436,21 +530,14 @@ void answer(const std::string &uri, const std::vector<std::string> &fields,
   std::cout << std::endl;
 }
 
-/// A number, and so many fields, or a multiple of that.
-std::vector<std::string> read_fields(std::size_t fields_each) {
-  std::string count = "0";
-  std::getline(std::cin, count, '\0');
-  std::vector<std::string> fields(std::stoul(count) * fields_each);
-  for (std::string &field : fields) std::getline(std::cin, field, '\0');
-  return fields;
-}
-
 }  // namespace
 
 int main() {
   std::string uri;
   while (std::getline(std::cin, uri, '\0')) {
-    const auto settings = read_fields(2);
-    answer(uri, settings, read_fields(1));
+    const Fields settings = read_fields(2), metrics = read_fields(1);
+    std::vector<Fields> frames(read_count());
+    for (Fields &frame : frames) frame = read_fields(2);
+    answer(uri, settings, metrics, frames);
   }
 }

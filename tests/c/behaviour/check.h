@@ -85,6 +85,7 @@ void as_another_user(const char *name, void (*test)(const char *run));
 
 void test_bad_input(void);
 void test_events(void);
+void test_frame(void);
 void test_metadata(void);
 void test_objects(void);
 void test_values(void);

@@ -20,6 +20,7 @@ int main(int argc, char **argv) {
   scratch = argv[2];
   test_bad_input();
   test_events();
+  test_frame();
   test_metadata();
   test_objects();
   test_values();
