@@ -579,12 +579,16 @@ def check_frames(case, answer, ordered):
         yield "frames, their number", frames.COUNT, got
         return
     for index, one in enumerate(got):
-        shown = one if "cells" not in one else {**one, "cells": frames.decoded(one)}
+        try:
+            shown = {**one, "cells": frames.decoded(one)}
+            codes = {found["code"] for found in one["diagnostics"]}
+        except (KeyError, TypeError, ValueError) as error:
+            yield f"frames[{index}]", "a frame", f"{error!r} in {one}"
+            continue
         yield from differences(Record(frames.expected(case.expected), diagnostics=ANY), shown, ordered, f"frames[{index}]")
-        codes = {found["code"] for found in one.get("diagnostics", [])}
         there = codes | {found["code"] for found in answer["diagnostics"]}
         if there != set(case.expected["diagnostics"]):
-            yield f"frames[{index}].diagnostics", sorted(case.expected["diagnostics"]), sorted(there)
+            yield f"frames[{index}].diagnostics", sorted(case.expected["diagnostics"]), sorted(map(str, there))
     yield from differences(got[0], got[-1], True, "frames, by threads")
 
 
