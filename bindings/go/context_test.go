@@ -14,10 +14,15 @@ import (
 // calls are all that take a context, on a run and its latest checkpoint.
 func calls(t *testing.T) (*libresult.Checkpoint, map[string]func(ctx context.Context) error) {
 	dir := copyRun(t, "r260v2-meta")
-	checkpoint := open(t, dir).LatestCheckpoint()
+	run := open(t, dir)
+	checkpoint := run.LatestCheckpoint()
 	return checkpoint, map[string]func(ctx context.Context) error{
 		"Open": func(ctx context.Context) error {
 			_, err := libresult.Open(ctx, dir)
+			return err
+		},
+		"ReadFrame": func(ctx context.Context) error {
+			_, err := run.ReadFrame(ctx)
 			return err
 		},
 		"OpenCheckpoint": func(ctx context.Context) error {
