@@ -169,13 +169,16 @@ test: ## Runs all that follows, and sums up
 	done; \
 	printf '\n%b%s passed, %s failed\n' "$$summary" "$$passed" "$$failed"; [ "$$failed" = 0 ]
 
+# The one for Arrow is apart, and go downloads what it needs.
+GO_MODULES := bindings/go bindings/go/arrow
+
 .PHONY: $(STEPS)
 lint: ## Checks layout and habits of the sources
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
 	@unformatted=$$(gofmt -l bindings/go tests/consumer/go) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
-	cd bindings/go && $(GO) vet ./...
+	for module in $(GO_MODULES); do $(GO) -C $$module vet ./... || exit 1; done
 	$(if $(wildcard .clang-format),clang-format --dry-run -Werror $$(find examples tests bindings -name '*.[ch]' -o -name '*.[ch]pp'))
 	$(took)
 
@@ -206,9 +209,9 @@ test-cpp: build $(addprefix build/plain/,behaviour++ behaviour++20 inspect inspe
 	$(took)
 
 test-go: build build/plain/inspect ## Tests the Go binding: plainly, for races, and for wrong use of cgo
-	cd bindings/go && $(GO) test ./...
-	cd bindings/go && $(GO) test -race ./...
-	cd bindings/go && GOEXPERIMENT=cgocheck2 GOGC=1 $(GO) test ./...
+	for module in $(GO_MODULES); do $(GO) -C $$module test ./... || exit 1; done
+	for module in $(GO_MODULES); do $(GO) -C $$module test -race ./... || exit 1; done
+	for module in $(GO_MODULES); do GOEXPERIMENT=cgocheck2 GOGC=1 $(GO) -C $$module test ./... || exit 1; done
 	bindings/go/same_output.sh build/plain/inspect
 	$(took)
 

@@ -14,11 +14,23 @@ import (
 // calls are all that take a context, on a run and its latest checkpoint.
 func calls(t *testing.T) (*libresult.Checkpoint, map[string]func(ctx context.Context) error) {
 	dir := copyRun(t, "r260v2-meta")
-	checkpoint := open(t, dir).LatestCheckpoint()
+	run := open(t, dir)
+	checkpoint := run.LatestCheckpoint()
+	out, replace := t.TempDir(), libresult.Setting{Key: "on_exists", Value: "replace"}
 	return checkpoint, map[string]func(ctx context.Context) error{
 		"Open": func(ctx context.Context) error {
 			_, err := libresult.Open(ctx, dir)
 			return err
+		},
+		"ReadFrame": func(ctx context.Context) error {
+			_, err := run.ReadFrame(ctx)
+			return err
+		},
+		"WriteParquet": func(ctx context.Context) error {
+			return run.WriteParquet(ctx, filepath.Join(out, "run.parquet"), replace)
+		},
+		"WriteCSV": func(ctx context.Context) error {
+			return run.WriteCSV(ctx, filepath.Join(out, "run.csv"), replace)
 		},
 		"OpenCheckpoint": func(ctx context.Context) error {
 			_, err := libresult.OpenCheckpoint(ctx, checkpoint.URI())

@@ -10,8 +10,7 @@ typedef struct {
   uint64_t line;
 } libresult_go_diagnostic;
 
-static libresult_go_diagnostic libresult_go_diagnostic_at(const libresult_run *run, size_t index) {
-  const libresult_diagnostic *diagnostic = libresult_run_diagnostic_at(run, index);
+static libresult_go_diagnostic libresult_go_diagnostic_of(const libresult_diagnostic *diagnostic) {
   libresult_go_diagnostic all = {
       .severity = libresult_diagnostic_severity(diagnostic),
       .code = libresult_diagnostic_code(diagnostic),
@@ -20,6 +19,15 @@ static libresult_go_diagnostic libresult_go_diagnostic_at(const libresult_run *r
       .line = libresult_diagnostic_line(diagnostic),
   };
   return all;
+}
+
+static libresult_go_diagnostic libresult_go_run_diagnostic(const libresult_run *run, size_t index) {
+  return libresult_go_diagnostic_of(libresult_run_diagnostic_at(run, index));
+}
+
+static libresult_go_diagnostic libresult_go_frame_diagnostic(const libresult_frame *frame,
+                                                             size_t index) {
+  return libresult_go_diagnostic_of(libresult_frame_diagnostic_at(frame, index));
 }
 */
 import "C"
@@ -45,14 +53,28 @@ func (r *Run) Diagnostics() []Diagnostic {
 	defer runtime.KeepAlive(r)
 	diagnostics := make([]Diagnostic, C.libresult_run_diagnostic_count(r.c))
 	for i := range diagnostics {
-		all := C.libresult_go_diagnostic_at(r.c, C.size_t(i))
-		diagnostics[i] = Diagnostic{
-			Severity: Severity(all.severity),
-			Code:     goString(all.code),
-			Message:  goString(all.message),
-			File:     goString(all.file),
-			Line:     uint64(all.line),
-		}
+		diagnostics[i] = copyDiagnostic(C.libresult_go_run_diagnostic(r.c, C.size_t(i)))
 	}
 	return diagnostics
+}
+
+// Diagnostics returns what was found in the reports when the frame was read.
+func (f *Frame) Diagnostics() []Diagnostic {
+	f.lock.RLock()
+	defer f.lock.RUnlock()
+	diagnostics := make([]Diagnostic, C.libresult_frame_diagnostic_count(f.c))
+	for i := range diagnostics {
+		diagnostics[i] = copyDiagnostic(C.libresult_go_frame_diagnostic(f.c, C.size_t(i)))
+	}
+	return diagnostics
+}
+
+func copyDiagnostic(all C.libresult_go_diagnostic) Diagnostic {
+	return Diagnostic{
+		Severity: Severity(all.severity),
+		Code:     goString(all.code),
+		Message:  goString(all.message),
+		File:     goString(all.file),
+		Line:     uint64(all.line),
+	}
 }

@@ -24,6 +24,9 @@
 //	a list                            []any
 //	an object                         map[string]any
 //
+// The reports of a run come as columns, of types that [Frame] tells. Module
+// github.com/libresult/libresult/bindings/go/arrow hands them to Apache Arrow for Go without a copy.
+//
 // Each call copies anew, so what it returns is the caller's to keep and to change. [Run.Metric] and
 // [Checkpoint.Metric] copy one metric and no more.
 //
@@ -41,6 +44,6 @@
 // # Concurrency and memory
 //
 // All types may be used by any number of goroutines at a time. Nothing needs to be closed: a run
-// holds no open files, and its memory goes when the garbage collector finds it unused. A
-// [Checkpoint] may outlive its run.
+// holds no open files, and its memory goes when the garbage collector finds it unused. A [Checkpoint]
+// and a [Frame] may outlive their run. Only a frame may be large, so it can be closed: [Frame.Close].
 package libresult

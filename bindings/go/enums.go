@@ -168,3 +168,44 @@ func (s Severity) String() string {
 	}
 	return fmt.Sprintf("Severity(%d)", uint32(s))
 }
+
+// ColumnType is the type of a column of a [Frame].
+type ColumnType C.libresult_column_type
+
+const (
+	// ColumnNull means that every row is null.
+	ColumnNull ColumnType = C.LIBRESULT_COLUMN_TYPE_NULL
+	// ColumnBool is of booleans.
+	ColumnBool ColumnType = C.LIBRESULT_COLUMN_TYPE_BOOL
+	// ColumnInt64 is of integers.
+	ColumnInt64 ColumnType = C.LIBRESULT_COLUMN_TYPE_INT64
+	// ColumnUint64 is of integers of which one at least is above math.MaxInt64, and none negative.
+	ColumnUint64 ColumnType = C.LIBRESULT_COLUMN_TYPE_UINT64
+	// ColumnFloat64 is of numbers of which one at least is no integer.
+	ColumnFloat64 ColumnType = C.LIBRESULT_COLUMN_TYPE_FLOAT64
+	// ColumnString is of strings.
+	ColumnString ColumnType = C.LIBRESULT_COLUMN_TYPE_STRING
+	// ColumnJSON is of JSON texts: rows of more than one kind, lists, or integers beyond 64 bits.
+	ColumnJSON ColumnType = C.LIBRESULT_COLUMN_TYPE_JSON
+)
+
+// String returns the name of the type, such as "float64".
+func (t ColumnType) String() string {
+	switch t {
+	case ColumnNull:
+		return "null"
+	case ColumnBool:
+		return "bool"
+	case ColumnInt64:
+		return "int64"
+	case ColumnUint64:
+		return "uint64"
+	case ColumnFloat64:
+		return "float64"
+	case ColumnString:
+		return "string"
+	case ColumnJSON:
+		return "json"
+	}
+	return fmt.Sprintf("ColumnType(%d)", uint32(t))
+}

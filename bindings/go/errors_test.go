@@ -151,6 +151,14 @@ func TestEnumsHaveNames(t *testing.T) {
 		libresult.SeverityNote:             "note",
 		libresult.SeverityDamage:           "damage",
 		libresult.Severity(0):              "Severity(0)",
+		libresult.ColumnNull:               "null",
+		libresult.ColumnBool:               "bool",
+		libresult.ColumnInt64:              "int64",
+		libresult.ColumnUint64:             "uint64",
+		libresult.ColumnFloat64:            "float64",
+		libresult.ColumnString:             "string",
+		libresult.ColumnJSON:               "json",
+		libresult.ColumnType(99):           "ColumnType(99)",
 	} {
 		if value.String() != name {
 			t.Errorf("%T is %q, want %q", value, value, name)

@@ -116,6 +116,30 @@ func ExampleRun_RankCheckpoints() {
 	// - checkpoint_2026-11-24_10-28-18.339871 non_numeric
 }
 
+// Reads a metric of every report, and goes on where one was not reported.
+func ExampleRun_ReadFrame() {
+	ctx := context.Background()
+	run, err := libresult.Open(ctx, "../../tests/corpus/r260v1-late/run")
+	if err != nil {
+		log.Fatal(err)
+	}
+	frame, err := run.ReadFrame(ctx, libresult.Setting{Key: "column", Value: "*loss"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer frame.Close()
+	for column := range frame.Columns() {
+		values, err := frame.Float64s(column.Name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%-9s %.2f\n", column.Name, values)
+	}
+	// Output:
+	// loss      [1.00 0.50 0.33 0.25 0.20 0.17 0.14 0.12]
+	// eval_loss [NaN 4.00 NaN 2.00 NaN 0.00 NaN -2.00]
+}
+
 // Tells what made a run fail, where its directory records that.
 func ExampleRun_Failure() {
 	for _, path := range []string{"v1-failure-only_txt_many", "r260v1-keep_max", "r260v2-fail_two"} {

@@ -46,11 +46,19 @@ func answerAll(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		settings := make([]libresult.Setting, len(pairs)/2)
-		for i := range settings {
-			settings[i] = libresult.Setting{Key: string(pairs[2*i]), Value: string(pairs[2*i+1])}
+		count, rest, err := number(rest)
+		if err != nil {
+			return err
 		}
-		if err := encoder.Encode(answer(uri, settings, metrics)); err != nil {
+		ofFrames := make([][]libresult.Setting, count)
+		for i := range ofFrames {
+			var pairs [][]byte
+			if pairs, rest, err = counted(rest, 2); err != nil {
+				return err
+			}
+			ofFrames[i] = settings(pairs)
+		}
+		if err := encoder.Encode(answer(uri, settings(pairs), metrics, ofFrames)); err != nil {
 			return err
 		}
 		fields = rest
@@ -58,23 +66,43 @@ func answerAll(in io.Reader, out io.Writer) error {
 	return nil
 }
 
+// number takes the number off fields that start with one.
+func number(fields [][]byte) (count int, rest [][]byte, err error) {
+	if len(fields) == 0 {
+		return 0, nil, errors.New("the input ends within a case")
+	}
+	count, err = strconv.Atoi(string(fields[0]))
+	if err != nil || count < 0 || count > len(fields) {
+		return 0, nil, fmt.Errorf("%q is no number of fields that follow", fields[0])
+	}
+	return count, fields[1:], nil
+}
+
 // counted splits fields that start with a number into that many times each, and what follows.
 func counted(fields [][]byte, each int) (found, rest [][]byte, err error) {
-	if len(fields) == 0 {
+	count, rest, err := number(fields)
+	if err != nil {
+		return nil, nil, err
+	}
+	if count > len(rest)/each {
 		return nil, nil, errors.New("the input ends within a case")
 	}
-	count, err := strconv.Atoi(string(fields[0]))
-	if err != nil || count < 0 || count > (len(fields)-1)/each {
-		return nil, nil, fmt.Errorf("%q is no number of fields that follow", fields[0])
+	return rest[:count*each], rest[count*each:], nil
+}
+
+// settings are pairs of a key and a value.
+func settings(pairs [][]byte) []libresult.Setting {
+	settings := make([]libresult.Setting, len(pairs)/2)
+	for i := range settings {
+		settings[i] = libresult.Setting{Key: string(pairs[2*i]), Value: string(pairs[2*i+1])}
 	}
-	end := 1 + count*each
-	return fields[1:end], fields[end:], nil
+	return settings
 }
 
 // object is a JSON object.
 type object map[string]any
 
-func answer(uri string, settings []libresult.Setting, metrics [][]byte) object {
+func answer(uri string, settings []libresult.Setting, metrics [][]byte, ofFrames [][]libresult.Setting) object {
 	run, err := libresult.Open(context.Background(), uri, settings...)
 	if err != nil {
 		return object{"error": errorAnswer(err)}
@@ -82,6 +110,10 @@ func answer(uri string, settings []libresult.Setting, metrics [][]byte) object {
 	named := make([]object, len(metrics))
 	for i, metric := range metrics {
 		named[i] = namedAnswer(run, string(metric))
+	}
+	frames := make([]object, len(ofFrames))
+	for i, settings := range ofFrames {
+		frames[i] = frameAnswer(run.ReadFrame(context.Background(), settings...))
 	}
 	return object{
 		"layout":        run.Layout().String(),
@@ -106,6 +138,7 @@ func answer(uri string, settings []libresult.Setting, metrics [][]byte) object {
 		"attempts":      attemptAnswers(run.Attempts()),
 		"diagnostics":   diagnosticAnswers(run.Diagnostics()),
 		"json":          run.String(),
+		"frames":        frames,
 	}
 }
 
