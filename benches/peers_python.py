@@ -1,22 +1,26 @@
 """What people could read a run with instead, from Python, one peer a process:
 
-peers_python.py QUESTION PEER PATH [--digest] [--threads N] [--out FILE]
+peers_python.py QUESTION PEER PATH [--digest] [--threads N] [--all-rows] [--out FILE]
 
     table       the whole table in memory: the rows of a run, or of all trials of an experiment
     best        the name of the best checkpoint by loss
     latest      the loss of the last row, or of all trials of an experiment
-    parquet     the table written to FILE, compressed with zstd
+    parquet     the table written to FILE, compressed with zstd; `digest-parquet` is asked for what is in one
 
 Prints the answer; for a table its size, or with --digest its digest. The table is what the peer makes of the rows at its
-best settings (a schema from all rows); where that keeps structs, only the digest flattens them. Peers refuse by failing."""
+best settings, with a schema from all rows where a sample is not enough; where it keeps structs, only the digest flattens
+them. Peer `json` is the plain Python that says what is right. Peers refuse by failing."""
 import argparse
 import importlib
+import json
 import math
 import os
 import sys
 import time
 
 import digest
+
+ALL_ROWS = "--all-rows"
 
 # ---- Tables ----------------------------------------------------------------------------------------------------------
 
@@ -48,9 +52,9 @@ def duckdb_relation(path, threads):
 
     connection = duckdb.connect(config={"threads": threads})
     files = os.path.join(path, "*", "result.json") if is_experiment(path) else result_file(path)
-    # A schema from all rows only where the rows want it: it more than doubles the time. Objects stay structs.
-    sample = -1 if "dirty" in path else 20480
-    return connection, f"read_json('{files}', format='newline_delimited', sample_size={sample}, maximum_object_size=16777216, map_inference_threshold=-1)"
+    # Objects stay structs. A schema from all rows takes more than twice as long, so only if the default one does not do.
+    sample = "sample_size=-1, " if ALL_ROWS in sys.argv else ""
+    return connection, f"read_json('{files}', {sample}format='newline_delimited', map_inference_threshold=-1)"
 
 
 def table_duckdb(path, threads):
@@ -85,25 +89,23 @@ def table_pandas(path, _):
     return pandas.read_json(result_file(path), lines=True)
 
 
-def orjson_rows(path):
-    import orjson
-
-    for trial in trials(path) if is_experiment(path) else [path]:
-        with open(result_file(trial), "rb") as lines:
-            yield from map(orjson.loads, lines)
-
-
 def table_orjson(path, _):
+    import orjson
     import pandas
 
-    return pandas.json_normalize(list(orjson_rows(path)), sep="/")
+    rows = []
+    for trial in trials(path) if is_experiment(path) else [path]:
+        with open(result_file(trial), "rb") as lines:
+            rows.extend(map(orjson.loads, lines))
+    return pandas.json_normalize(rows, sep="/")
 
 
 def table_datafusion(path, threads):
     import datafusion
 
     context = datafusion.SessionContext(datafusion.SessionConfig({"datafusion.execution.target_partitions": str(threads)}))
-    return context.read_json(result_file(path), schema_infer_max_records=10**9).to_arrow_table()
+    rows = {"schema_infer_max_records": 10**9} if ALL_ROWS in sys.argv else {}
+    return context.read_json(result_file(path), **rows).to_arrow_table()
 
 
 TABLES = {
@@ -157,7 +159,7 @@ def pandas_lines(frame, prefix=""):
             yield numbers_line(prefix + name, str(kind), series.to_numpy().astype(numpy.int64).view(numpy.uint64), valid)
         elif kind == bool:
             yield numbers_line(prefix + name, "bool", series.to_numpy().astype(numpy.uint64), valid)
-        elif len(series) and isinstance(series.iloc[0], dict):
+        elif isinstance(next(iter(series.dropna()), None), dict):
             yield from pandas_lines(pandas.DataFrame(series.to_list()), f"{prefix}{name}/")
         else:
             # In columns of objects and of text, NaN is how pandas spells missing.
@@ -223,37 +225,53 @@ def best_duckdb(path, threads):
     return next(name for (name,) in names if name in have)
 
 
-def best_orjson(path, _):
-    """By hand: only the lines that name a checkpoint are parsed."""
-    import orjson
-
+def best_pyarrow(path, threads):
+    table = table_pyarrow(path, threads)
     have = {entry.name for entry in os.scandir(path) if entry.is_dir()}
-    snapshot = os.path.join(path, "checkpoint_manager_snapshot.json")
-    if os.path.exists(snapshot):
-        with open(snapshot, "rb") as file:
-            results = orjson.loads(file.read())["checkpoint_results"]
-        entries = [(one["metrics"]["loss"], one["checkpoint_dir_name"]) for one in results]
-    else:
-        with open(result_file(path), "rb") as lines:
-            rows = [orjson.loads(line) for line in lines if b'"checkpoint_dir_name": "' in line]
-        entries = [(row["loss"], row["checkpoint_dir_name"]) for row in rows]
+    entries = zip(table["loss"].to_pylist(), table["checkpoint_dir_name"].to_pylist())
     return min(entry for entry in entries if entry[1] in have)[1]
 
 
-def tail_orjson(path):
-    import orjson
+def best_by_hand(loads):
+    """Only the lines that name a checkpoint are parsed."""
 
-    with open(result_file(path), "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 65536))
-        return orjson.loads(file.read().splitlines()[-1])
+    def best(path, _):
+        have = {entry.name for entry in os.scandir(path) if entry.is_dir()}
+        snapshot = os.path.join(path, "checkpoint_manager_snapshot.json")
+        if os.path.exists(snapshot):
+            with open(snapshot, "rb") as file:
+                results = loads(file.read())["checkpoint_results"]
+            entries = [(one["metrics"]["loss"], one["checkpoint_dir_name"]) for one in results]
+        else:
+            with open(result_file(path), "rb") as lines:
+                rows = [loads(line) for line in lines if b'"checkpoint_dir_name": "' in line]
+            entries = [(row["loss"], row["checkpoint_dir_name"]) for row in rows]
+        return min(entry for entry in entries if entry[1] in have)[1]
+
+    return best
 
 
-def latest_orjson(path, _):
-    """By hand: the last 64 KiB of the file."""
-    if is_experiment(path):
-        return best_of((tail_orjson(trial)["loss"], trial) for trial in trials(path))
-    return repr(tail_orjson(path)["loss"])
+def latest_by_hand(loads):
+    """The last 64 KiB of a file."""
+
+    def loss(path):
+        with open(result_file(path), "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 65536))
+            return loads(file.read().splitlines()[-1])["loss"]
+
+    def latest(path, _):
+        return best_of((loss(trial), trial) for trial in trials(path)) if is_experiment(path) else repr(loss(path))
+
+    return latest
+
+
+def by_orjson(make):
+    def ask(path, threads):
+        import orjson
+
+        return make(orjson.loads)(path, threads)
+
+    return ask
 
 
 def latest_ray(path, _):
@@ -262,15 +280,6 @@ def latest_ray(path, _):
     if is_experiment(path):
         return best_of((Result.from_path(trial).metrics["loss"], trial) for trial in trials(path))
     return repr(Result.from_path(path).metrics["loss"])
-
-
-def latest_duckdb(path, threads):
-    connection, relation = duckdb_relation(path, threads)
-    return repr(connection.execute(f"SELECT loss FROM {relation}").fetchall()[-1][0])
-
-
-def latest_pyarrow(path, threads):
-    return repr(table_pyarrow(path, threads)["loss"][-1].as_py())
 
 
 def best_of(losses):
@@ -294,8 +303,18 @@ def parquet_pyarrow(path, threads, out):
 
 
 QUESTIONS = {
-    "best": {"ray": best_ray, "duckdb": best_duckdb, "orjson": best_orjson},
-    "latest": {"ray": latest_ray, "duckdb": latest_duckdb, "pyarrow": latest_pyarrow, "orjson": latest_orjson},
+    "best": {
+        "ray": best_ray,
+        "duckdb": best_duckdb,
+        "pyarrow": best_pyarrow,
+        "orjson": by_orjson(best_by_hand),
+        "json": best_by_hand(json.loads),
+    },
+    "latest": {
+        "ray": latest_ray,
+        "orjson": by_orjson(latest_by_hand),
+        "json": latest_by_hand(json.loads),
+    },
 }
 # What a peer imports, so that its work is told without that.
 MODULES = {
@@ -304,7 +323,8 @@ MODULES = {
     "polars": ("polars",),
     "pyarrow": ("pyarrow.json", "pyarrow.parquet"),
     "pandas": ("pandas",),
-    "orjson": ("orjson", "pandas"),
+    "orjson": ("orjson",),
+    "orjson table": ("orjson", "pandas"),
     "datafusion": ("datafusion", "pyarrow"),
 }
 PARQUET = {"duckdb": parquet_duckdb, "polars": parquet_polars, "pyarrow": parquet_pyarrow}
@@ -318,10 +338,11 @@ def main():
     parser.add_argument("--digest", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out")
+    parser.add_argument(ALL_ROWS, action="store_true", help="DuckDB, DataFusion: a schema from all rows")
     options = parser.parse_args()
     # Read by polars and by DataFusion when they are imported.
     os.environ["POLARS_MAX_THREADS"] = os.environ["TOKIO_WORKER_THREADS"] = str(options.threads)
-    for module in MODULES.get(options.peer, ()):
+    for module in MODULES.get(f"{options.peer} {options.question}") or MODULES.get(options.peer, ()):
         importlib.import_module(module)
     options.path = os.path.abspath(options.path)
     start = time.process_time()

@@ -11,11 +11,11 @@ use arrow_json::reader::infer_json_schema_from_seekable;
 use arrow_schema::DataType;
 
 use crate::Outcome;
-use crate::shared::digest;
+use crate::digest;
 
-pub fn run(file: &[u8], with_digest: bool) -> Outcome<()> {
+pub fn run(file: &[u8], schema_rows: Option<usize>, with_digest: bool) -> Outcome<()> {
     let mut file = Cursor::new(file);
-    let (schema, _) = infer_json_schema_from_seekable(&mut file, None)?;
+    let (schema, _) = infer_json_schema_from_seekable(&mut file, schema_rows)?;
     let reader = ReaderBuilder::new(Arc::new(schema.clone())).with_batch_size(8192).build(file)?;
     let batches = reader.collect::<Result<Vec<RecordBatch>, _>>()?;
     let rows = batches.iter().map(RecordBatch::num_rows).sum();

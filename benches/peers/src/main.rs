@@ -1,15 +1,17 @@
 //! What people could read a run with instead, in Rust. `peers PARSER RUN [digest]` reads the rows of a run into a table in
 //! memory, flat and typed, and prints its size, or its digest. PARSER is `serde_json`, `simd-json`, `sonic-rs`, `jiter`,
-//! each a value a line and columns made of these, or `arrow-json`, which makes columns itself: two passes, for a schema
-//! out of all rows; not flat, so only the digest flattens.
+//! each a value a line and columns made of these, or `arrow-json`, which makes columns itself, in two passes, the first for
+//! a schema of all rows (`arrow-json-1000`: of 1,000); not flat, so only the digest flattens.
 //!
 //! Each reads the whole file first.
 
 mod arrow;
+#[path = "../../src/digest.rs"]
+mod digest;
 mod parsers;
-#[path = "../../src/lib.rs"]
-mod shared;
 mod table;
+#[path = "../../src/used.rs"]
+mod used;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -33,16 +35,18 @@ fn fill(parser: &str, file: &mut [u8], table: &mut Table) -> Outcome<()> {
     Ok(())
 }
 
-fn run(parser: &str, run: &str, digest: bool) -> Outcome<()> {
+fn run(parser: &str, run: &str, with_digest: bool) -> Outcome<()> {
     let mut file = std::fs::read(format!("{run}/result.json"))?;
-    if parser == "arrow-json" {
-        return arrow::run(&file, digest);
+    match parser {
+        "arrow-json" => return arrow::run(&file, None, with_digest),
+        "arrow-json-1000" => return arrow::run(&file, Some(1000), with_digest),
+        _ => {}
     }
     let mut table = Table::default();
     fill(parser, &mut file, &mut table)?;
     let (rows, columns) = table.size();
-    if digest {
-        shared::digest::print(rows, &table.digest())?;
+    if with_digest {
+        digest::print(rows, &table.digest())?;
     } else {
         println!("rows {rows} columns {columns}");
     }
@@ -57,6 +61,6 @@ fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    shared::print_used(start);
+    used::print_used(start);
     ExitCode::SUCCESS
 }

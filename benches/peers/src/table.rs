@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::shared::digest;
+use crate::digest;
 
 /// A JSON value of some parser.
 pub trait Json {
