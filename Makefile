@@ -80,14 +80,18 @@ install-files:
 	  -e "s|@INCLUDEDIR@|$$(realpath -m --relative-to=$(LIBDIR)/pkgconfig $(INCLUDEDIR))|" \
 	  packaging/libresult.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libresult.pc
 
-# Ray is large, so the bench takes a Python that has it; without RAY_PYTHON it makes one below build/.
-RAY_PYTHON ?= build/bench-venv/bin/python
+# The peers in Python are large, so the bench takes a Python that has them; without BENCH_PYTHON it makes one below build/.
+BENCH_PYTHON ?= build/bench-venv/bin/python
+BENCH_PEERS  := "ray[train]==2.60.0" pandas==3.1.1 orjson==3.13.0 pyarrow==26.0.1 polars==2.1.0 duckdb==2.0.1 datafusion==55.0.0
 
 .PHONY: bench
-bench: ## Measures opening beside the floor and beside Ray, which it installs below build/
+bench: ## Measures us beside the floor and beside what people could pick instead, which it installs below build/
 	$(CARGO) build --release --locked --manifest-path benches/Cargo.toml
-	@[ -x $(RAY_PYTHON) ] || { $(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q "ray[train]==2.60.0" pandas; }
-	$(PYTHON) benches/open.py --ray-python $(RAY_PYTHON)
+	$(CARGO) build --release --locked --manifest-path benches/peers/Cargo.toml || echo "bench: the peers in Rust want rustc 1.88 or later, so they are left out"
+	@[ -x $(BENCH_PYTHON) ] || { $(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q $(BENCH_PEERS); }
+	$(PYTHON) benches/bench.py --python $(BENCH_PYTHON)
+	$(PYTHON) benches/picture.py build/bench/results.json docs/bench.svg
+	$(took)
 
 .PHONY: clean
 clean: ## Removes everything that was built

@@ -1,14 +1,24 @@
-//! Reads the whole table of a run, and prints its size.
+//! What is measured: a run as a table. `table RUN [threads N] [column C]… [digest]` prints its size, or its digest.
+
+use std::process::ExitCode;
+
+use libresult_benches::frame;
 use result::Run;
-fn main() -> result::Result<()> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let run = Run::open(&arguments[1], &[], None)?;
-    let start = std::time::Instant::now();
-    let threads = arguments.get(2).map_or("1", String::as_str);
-    let frame = run.read_frame(&[("threads", threads)], None)?;
-    eprintln!("{:?}", start.elapsed());
-    println!("{} rows, {} columns", frame.row_count(), frame.columns().len());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| eprintln!("{line}"));
-    Ok(())
+
+fn main() -> ExitCode {
+    frame::main(|words| {
+        let [run, more @ ..] = words else {
+            return Err("table RUN [threads N] [column C]… [digest]".into());
+        };
+        let arguments = frame::Arguments::new(more);
+        let table = Run::open(run, &[], None)?.read_frame(&arguments.settings(), None)?;
+        if arguments.digest {
+            let mut digests = frame::Digests::default();
+            digests.add(&table);
+            digests.print()?;
+        } else {
+            println!("rows {} columns {}", table.row_count(), table.columns().len());
+        }
+        Ok(())
+    })
 }
