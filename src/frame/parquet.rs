@@ -55,7 +55,7 @@ pub(crate) fn write_parquet(
         .set_max_row_group_row_count(Some(rows))
         .set_max_row_group_bytes(Some(MOST_GROUP_BYTES));
     let start = |types: &Types, output| -> Result<Box<dyn TableWriter>> {
-        let state = State::Waiting(output, properties.clone());
+        let state = State::Waiting(Box::new((output, properties.clone())));
         Ok(Box::new(ParquetWriter { types: types.to_vec(), group_rows: rows, state }))
     };
     write(source, &options, &destination, &start, progress, cancel)
@@ -69,14 +69,14 @@ struct ParquetWriter {
 
 /// The file begins with the first batch, whose values tell how they are best written.
 enum State {
-    Waiting(Output, WriterPropertiesBuilder),
+    Waiting(Box<(Output, WriterPropertiesBuilder)>),
     Begun(Box<ArrowWriter<Output>>),
     Failed,
 }
 
 impl ParquetWriter {
     fn write(&mut self, columns: &[Column], rows: usize) -> Result<()> {
-        if let State::Waiting(..) = self.state {
+        if let State::Waiting(_) = self.state {
             self.begin(columns)?;
         }
         let State::Begun(writer) = &mut self.state else { return Ok(()) };
@@ -94,9 +94,10 @@ impl ParquetWriter {
     }
 
     fn begin(&mut self, columns: &[Column]) -> Result<()> {
-        let State::Waiting(output, mut properties) = std::mem::replace(&mut self.state, State::Failed) else {
+        let State::Waiting(waiting) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
+        let (output, mut properties) = *waiting;
         for column in columns.iter().filter(|column| repeats(column)) {
             let path = ColumnPath::new(vec![column.name().to_owned()]);
             properties = properties.set_column_dictionary_enabled(path, true);

@@ -46,8 +46,8 @@ impl Destination {
         let replaces = settings.word("on_exists") == Some("replace");
         // Told before anything is read.
         match location.open(cancel) {
-            Ok(_) if !replaces => return Err(exists(&location)),
-            Err(error) if matches!(error.fault, Fault::NotAFile) => return Err(error.into()),
+            Ok(_) if !replaces => Err(exists(&location)),
+            Err(error) if matches!(error.fault, Fault::NotAFile) => Err(error.into()),
             Ok(_) | Err(_) => Ok(Destination { location, replaces }),
         }
     }
@@ -58,7 +58,8 @@ impl Destination {
             Fault::NotFound | Fault::NotADirectory => {
                 Error::new(Code::Io, format_args!("{path}: there is no directory to write it in"))
             }
-            _ => error.into(),
+            Fault::NotAFile | Fault::Permission | Fault::Changed | Fault::TooLarge(_) => error.into(),
+            Fault::Cancelled | Fault::Io(_) => error.into(),
         })?;
         Ok(Output { upload, failed: None })
     }
@@ -67,7 +68,8 @@ impl Destination {
         let condition = if self.replaces { Condition::Always } else { Condition::IfAbsent };
         output.upload.commit(&condition, cancel).map_err(|error| match error.fault {
             Fault::Changed => exists(&self.location),
-            _ => error.into(),
+            Fault::NotFound | Fault::NotADirectory | Fault::NotAFile | Fault::Permission => error.into(),
+            Fault::TooLarge(_) | Fault::Cancelled | Fault::Io(_) => error.into(),
         })
     }
 }
@@ -228,12 +230,15 @@ enum Order {
     GiveUp,
 }
 
+/// A file that was begun, and its columns.
+type Begun = (Vec<(Arc<str>, ColumnType)>, Box<dyn TableWriter>);
+
 /// The side that writes.
 struct Writing<'a> {
     start: Start<'a>,
     destination: &'a Destination,
     cancel: Option<&'a Cancel>,
-    begun: Option<(Vec<(Arc<str>, ColumnType)>, Box<dyn TableWriter>)>,
+    begun: Option<Begun>,
 }
 
 impl Writing<'_> {
