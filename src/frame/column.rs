@@ -45,6 +45,7 @@ enum Store {
     Int(Vec<i64>),
     Float(Vec<f64>),
     Text(Texts),
+    Json(Texts),
     Mixed(Mixed),
 }
 
@@ -69,6 +70,10 @@ struct Mixed {
 }
 
 impl Mixed {
+    fn null(rows: usize) -> Self {
+        Mixed { tags: vec![Tag::Null; rows], words: vec![0; rows], texts: Texts::default() }
+    }
+
     fn push(&mut self, value: Scalar) {
         let (tag, word) = match value {
             Scalar::Null => (Tag::Null, 0),
@@ -114,7 +119,7 @@ impl ColumnBuilder {
         match (&mut self.store, value) {
             (Store::Float(cells), Scalar::Float(number)) => cells.push(number),
             (Store::Int(cells), Scalar::Int(number)) => cells.push(number),
-            (Store::Text(cells), Scalar::Text(text)) => {
+            (Store::Text(cells), Scalar::Text(text)) | (Store::Json(cells), Scalar::Json(text)) => {
                 cells.push(text);
             }
             (Store::Bool(cells), Scalar::Bool(bool)) => cells.push(bool),
@@ -134,7 +139,7 @@ impl ColumnBuilder {
             Store::Unseen | Store::Null | Store::Bool(_) | Store::Mixed(_) => {}
             Store::Int(cells) => cells.reserve(rows.saturating_sub(cells.len())),
             Store::Float(cells) => cells.reserve(rows.saturating_sub(cells.len())),
-            Store::Text(texts) => texts.reserve(rows),
+            Store::Text(texts) | Store::Json(texts) => texts.reserve(rows),
         }
     }
 
@@ -153,13 +158,9 @@ impl ColumnBuilder {
             Scalar::Float(number) => Store::Float(behind(rows, number)),
             Scalar::Int(number) => Store::Int(behind(rows, number)),
             Scalar::Bool(bool) => Store::Bool(behind(rows, bool)),
-            Scalar::Text(text) => {
-                let mut texts = Texts::default();
-                texts.push_empty(rows);
-                texts.push(text);
-                Store::Text(texts)
-            }
-            Scalar::Null | Scalar::UInt(_) | Scalar::Big(_) | Scalar::Json(_) => {
+            Scalar::Text(text) => Store::Text(Texts::behind(rows, text)),
+            Scalar::Json(text) => Store::Json(Texts::behind(rows, text)),
+            Scalar::Null | Scalar::UInt(_) | Scalar::Big(_) => {
                 let mut mixed = self.take_mixed();
                 mixed.push(value);
                 Store::Mixed(mixed)
@@ -179,7 +180,7 @@ impl ColumnBuilder {
             Store::Bool(cells) => cells.resize(rows, false),
             Store::Int(cells) => cells.resize(rows, 0),
             Store::Float(cells) => cells.resize(rows, 0.0),
-            Store::Text(texts) => texts.push_empty(count as usize),
+            Store::Text(texts) | Store::Json(texts) => texts.push_empty(count as usize),
             Store::Mixed(mixed) => {
                 mixed.tags.resize(rows, Tag::Null);
                 mixed.words.resize(rows, 0);
@@ -199,7 +200,7 @@ impl ColumnBuilder {
             Store::Bool(cells) => again(cells, rows),
             Store::Int(cells) => again(cells, rows),
             Store::Float(cells) => again(cells, rows),
-            Store::Text(texts) => texts.repeat(count as usize),
+            Store::Text(texts) | Store::Json(texts) => texts.repeat(count as usize),
             Store::Mixed(mixed) => {
                 again(&mut mixed.tags, rows);
                 again(&mut mixed.words, rows);
@@ -212,50 +213,21 @@ impl ColumnBuilder {
         if self.rows != start {
             self.push_nulls(start - self.rows);
         }
-        let rows = start as usize;
-        match (&mut self.store, other.store) {
-            (_, Store::Unseen) => {}
-            (Store::Unseen, Store::Null) => self.store = Store::Null,
-            (Store::Null, Store::Null) => {}
-            (Store::Unseen | Store::Null, Store::Bool(more)) => self.store = Store::Bool(joined(rows, more)),
-            (Store::Unseen | Store::Null, Store::Int(more)) => self.store = Store::Int(joined(rows, more)),
-            (Store::Unseen | Store::Null, Store::Float(more)) => {
-                self.store = Store::Float(joined(rows, more))
-            }
-            (Store::Unseen | Store::Null, Store::Text(more)) if rows == 0 => self.store = Store::Text(more),
-            (Store::Unseen | Store::Null, Store::Mixed(more)) if rows == 0 => self.store = Store::Mixed(more),
-            (Store::Unseen | Store::Null, Store::Text(more)) => {
-                let mut texts = Texts::default();
-                texts.push_empty(rows);
-                texts.append(&more);
-                self.store = Store::Text(texts);
-            }
-            (Store::Bool(cells), Store::Bool(more)) => cells.extend_from_slice(&more),
-            (Store::Int(cells), Store::Int(more)) => cells.extend_from_slice(&more),
-            (Store::Float(cells), Store::Float(more)) => cells.extend_from_slice(&more),
-            (Store::Text(texts), Store::Text(more)) => texts.append(&more),
-            (store, Store::Null) => {
-                let other_rows = other.rows as usize;
-                match store {
-                    Store::Unseen | Store::Null => {}
-                    Store::Bool(cells) => cells.resize(rows + other_rows, false),
-                    Store::Int(cells) => cells.resize(rows + other_rows, 0),
-                    Store::Float(cells) => cells.resize(rows + other_rows, 0.0),
-                    Store::Text(texts) => texts.push_empty(other_rows),
-                    Store::Mixed(mixed) => {
-                        mixed.tags.resize(rows + other_rows, Tag::Null);
-                        mixed.words.resize(rows + other_rows, 0);
-                    }
+        let is_empty = matches!(self.store, Store::Unseen | Store::Null);
+        match other.store {
+            Store::Unseen => return,
+            Store::Null => {
+                if is_empty {
+                    self.store = Store::Null;
                 }
+                return self.push_nulls(other.rows);
             }
-            (
-                _,
-                store @ (Store::Bool(_) | Store::Int(_) | Store::Float(_) | Store::Text(_) | Store::Mixed(_)),
-            ) => {
-                let mut mixed = self.take_mixed();
-                let mut more = ColumnBuilder { store, rows: other.rows, nulls: other.nulls.clone() };
-                more.take_mixed().cells().for_each(|cell| mixed.push(cell));
-                self.store = Store::Mixed(mixed);
+            store if is_empty && start == 0 => self.store = store,
+            store @ (Store::Bool(_) | Store::Int(_) | Store::Float(_)) => {
+                self.append_cells(store, other.rows, &other.nulls);
+            }
+            store @ (Store::Text(_) | Store::Json(_) | Store::Mixed(_)) => {
+                self.append_cells(store, other.rows, &other.nulls);
             }
         }
         for (first, length) in other.nulls {
@@ -267,17 +239,47 @@ impl ColumnBuilder {
         self.rows = start + other.rows;
     }
 
+    fn append_cells(&mut self, more: Store, more_rows: u32, more_nulls: &[(u32, u32)]) {
+        let rows = self.rows as usize;
+        if matches!(self.store, Store::Unseen | Store::Null) {
+            self.store = match more {
+                Store::Unseen | Store::Null => return,
+                Store::Bool(_) => Store::Bool(vec![false; rows]),
+                Store::Int(_) => Store::Int(vec![0; rows]),
+                Store::Float(_) => Store::Float(vec![0.0; rows]),
+                Store::Text(_) => Store::Text(Texts::empty(rows)),
+                Store::Json(_) => Store::Json(Texts::empty(rows)),
+                Store::Mixed(_) => Store::Mixed(Mixed::null(rows)),
+            };
+        }
+        match (&mut self.store, more) {
+            (Store::Bool(cells), Store::Bool(more)) => cells.extend_from_slice(&more),
+            (Store::Int(cells), Store::Int(more)) => cells.extend_from_slice(&more),
+            (Store::Float(cells), Store::Float(more)) => cells.extend_from_slice(&more),
+            (Store::Text(texts), Store::Text(more)) | (Store::Json(texts), Store::Json(more)) => {
+                texts.append(&more)
+            }
+            (_, store) => {
+                let mut mixed = self.take_mixed();
+                let mut more = ColumnBuilder { store, rows: more_rows, nulls: more_nulls.to_vec() };
+                more.take_mixed().cells().for_each(|cell| mixed.push(cell));
+                self.store = Store::Mixed(mixed);
+            }
+        }
+    }
+
     /// The cells as those of several kinds; none are left.
     fn take_mixed(&mut self) -> Mixed {
-        let mut mixed = Mixed::default();
         let rows = self.rows as usize;
+        let mut mixed = Mixed::default();
         match std::mem::take(&mut self.store) {
             Store::Mixed(mixed) => return mixed,
-            Store::Unseen | Store::Null => (0..rows).for_each(|_| mixed.push(Scalar::Null)),
+            Store::Unseen | Store::Null => return Mixed::null(rows),
             Store::Bool(cells) => cells.into_iter().for_each(|cell| mixed.push(Scalar::Bool(cell))),
             Store::Int(cells) => cells.into_iter().for_each(|cell| mixed.push(Scalar::Int(cell))),
             Store::Float(cells) => cells.into_iter().for_each(|cell| mixed.push(Scalar::Float(cell))),
             Store::Text(texts) => (0..rows).for_each(|row| mixed.push(Scalar::Text(texts.at(row)))),
+            Store::Json(texts) => (0..rows).for_each(|row| mixed.push(Scalar::Json(texts.at(row)))),
         }
         for (start, length) in &self.nulls {
             mixed.tags[*start as usize..(*start + *length) as usize].fill(Tag::Null);
@@ -292,7 +294,7 @@ impl ColumnBuilder {
             Store::Bool(cells) => cells.len(),
             Store::Int(cells) => cells.len() * 8,
             Store::Float(cells) => cells.len() * 8,
-            Store::Text(texts) => texts.size(),
+            Store::Text(texts) | Store::Json(texts) => texts.size(),
             Store::Mixed(mixed) => mixed.tags.len() * 9 + mixed.texts.size(),
         };
         size_of::<Self>() + store + self.nulls.capacity() * 8
@@ -318,6 +320,7 @@ impl ColumnBuilder {
                 kinds.texts = (0..self.rows).any(|row| !is_word(row) && !is_null(row));
                 kinds.words = !kinds.texts || (0..self.rows).any(is_word);
             }
+            Store::Json(_) => kinds.others = true,
             Store::Mixed(mixed) => mixed.cells().for_each(|cell| kinds.see(cell)),
         }
         kinds
@@ -332,6 +335,7 @@ impl ColumnBuilder {
             Store::Int(_) => (ColumnType::Int64, false),
             Store::Float(_) => (ColumnType::Float64, false),
             Store::Text(_) => (ColumnType::String, false),
+            Store::Json(_) => (ColumnType::Json, false),
             Store::Mixed(_) => self.kinds().column_type(),
         };
         (kind, self.finish_as(kind, rows), has_words)
@@ -348,7 +352,9 @@ impl ColumnBuilder {
             (ColumnType::Bool, Store::Bool(cells)) => Values::bool(cells, nulls),
             (ColumnType::Int64, Store::Int(cells)) => Values::int64(cells, nulls),
             (ColumnType::Float64, Store::Float(cells)) => Values::float64(cells, nulls),
-            (ColumnType::String, Store::Text(texts)) => Values::text(texts, nulls),
+            (ColumnType::String, Store::Text(texts)) | (ColumnType::Json, Store::Json(texts)) => {
+                Values::text(texts, nulls)
+            }
             (kind, store) => {
                 self.store = store;
                 let mixed = self.take_mixed();
@@ -496,16 +502,6 @@ fn as_float(cell: Scalar) -> f64 {
 fn behind<T: Clone + Default>(rows: usize, cell: T) -> Vec<T> {
     let mut cells = vec![T::default(); rows];
     cells.push(cell);
-    cells
-}
-
-/// A vector of `rows` cells that nobody reads, and more behind them.
-fn joined<T: Clone + Default>(rows: usize, more: Vec<T>) -> Vec<T> {
-    if rows == 0 {
-        return more;
-    }
-    let mut cells = vec![T::default(); rows];
-    cells.extend_from_slice(&more);
     cells
 }
 

@@ -83,6 +83,20 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
+    /// So many empty texts.
+    pub(super) fn empty(count: usize) -> Self {
+        let mut texts = Texts::default();
+        texts.push_empty(count);
+        texts
+    }
+
+    /// A text behind so many empty ones.
+    pub(super) fn behind(count: usize, text: &[u8]) -> Self {
+        let mut texts = Texts::empty(count);
+        texts.push(text);
+        texts
+    }
+
     /// Makes room for this many texts in all.
     pub(super) fn reserve(&mut self, count: usize) {
         if let Ends::Short(ends) = &mut self.ends {

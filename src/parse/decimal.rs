@@ -21,34 +21,17 @@ pub(crate) fn decimal(data: &[u8], start: usize) -> Option<(Decimal, usize)> {
     let byte = |at: usize| data.get(at).copied().unwrap_or(0);
     let negative = byte(start) == b'-';
     let first = start + usize::from(negative);
-    let mut at = first;
-    let mut digits: u64 = 0;
-    if byte(at) == b'0' {
-        at += 1;
-    } else {
-        while byte(at).is_ascii_digit() {
-            digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte(at) - b'0'));
-            at += 1;
-        }
-        if at == first {
-            return None;
-        }
+    let (mut digits, mut at) = if byte(first) == b'0' { (0, first + 1) } else { few_digits(0, data, first) };
+    if at == first {
+        return None;
     }
     let mut count = at - first;
     let mut exponent: i64 = 0;
     let mut is_whole = true;
     if byte(at) == b'.' && byte(at + 1).is_ascii_digit() {
         is_whole = false;
-        at += 1;
-        let point = at;
-        while let Some(eight) = eight_digits(data, at) {
-            digits = digits.wrapping_mul(100_000_000).wrapping_add(eight);
-            at += 8;
-        }
-        while byte(at).is_ascii_digit() {
-            digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte(at) - b'0'));
-            at += 1;
-        }
+        let point = at + 1;
+        (digits, at) = more_digits(digits, data, point);
         count += at - point;
         exponent = -((at - point) as i64);
     }
@@ -102,21 +85,49 @@ fn leading_zeros(data: &[u8], first: usize) -> usize {
     digits.take_while(|byte| **byte == b'0').count()
 }
 
-/// The eight digits that stand at `at`, if there are that many.
+/// Adds the digits that start at `at` to a number, and tells where they end: eight at a time, without a branch that
+/// depends on how many they are.
 #[inline]
-fn eight_digits(data: &[u8], at: usize) -> Option<u64> {
-    let bytes: [u8; 8] = data.get(at..at + 8)?.try_into().ok()?;
-    let word = u64::from_le_bytes(bytes);
-    let above = word.wrapping_add(0x4646_4646_4646_4646);
-    let below = word.wrapping_sub(0x3030_3030_3030_3030);
-    if (above | below) & 0x8080_8080_8080_8080 != 0 {
-        return None;
+fn more_digits(mut number: u64, data: &[u8], mut at: usize) -> (u64, usize) {
+    const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    while let Some(bytes) = data.get(at..at + 8) {
+        let mut word = [0; 8];
+        word.copy_from_slice(bytes);
+        let values = u64::from_le_bytes(word) ^ 0x3030_3030_3030_3030;
+        // A byte above nine gets its highest bit set; the first such byte is the end of the digits.
+        let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+        if others == 0 {
+            number = number.wrapping_mul(TENS[8]).wrapping_add(eight_digits(values));
+            at += 8;
+            continue;
+        }
+        let count = others.trailing_zeros() / 8;
+        // As if zeros stood before them.
+        let values = values.checked_shl(64 - 8 * count).unwrap_or(0);
+        number = number.wrapping_mul(TENS[count as usize]).wrapping_add(eight_digits(values));
+        return (number, at + count as usize);
     }
+    few_digits(number, data, at)
+}
+
+/// The same one by one: most integers have as many digits as the one before, which a processor guesses.
+#[inline]
+fn few_digits(mut number: u64, data: &[u8], mut at: usize) -> (u64, usize) {
+    while let Some(digit) = data.get(at).filter(|byte| byte.is_ascii_digit()) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        at += 1;
+    }
+    (number, at)
+}
+
+/// The number that eight digits are, each in a byte, the first one in the lowest.
+#[inline]
+fn eight_digits(values: u64) -> u64 {
     // Pairs, then fours, then all eight.
-    let pairs = (below * 10) + (below >> 8);
+    let pairs = (values * 10) + (values >> 8);
     let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
     let high = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
-    Some(u64::from((low.wrapping_add(high) >> 32) as u32))
+    u64::from((low.wrapping_add(high) >> 32) as u32)
 }
 
 /// The powers of five that the table holds: most numbers that Python writes need no other.
