@@ -603,9 +603,9 @@ void libresult_text_free(libresult_text *text);
 /// the same. `settings`: `column` (a name, or a pattern with `*` and `?`; may come more than once),
 /// `config` (`false` leaves the columns `config/…` out), `dedupe` (`last`: of the reports of one
 /// `training_iteration` only the last), `rows` (`FROM..TO`), `threads`, `batch_rows`, `max_memory`
-/// (bytes). A `column` that no row has is `LIBRESULT_CODE_INVALID_ARGUMENT`, unless there are no rows,
-/// and so is a run that was opened with `read=latest`; a file that was replaced or became shorter since
-/// the run was opened is `LIBRESULT_CODE_CORRUPT`, as is a limit that is exceeded.
+/// (bytes). A run that was opened with `read=latest` has them as well. A `column` that no row has is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`, unless there are no rows; a file that was replaced or became
+/// shorter since the run was opened is `LIBRESULT_CODE_CORRUPT`, as is a limit that is exceeded.
 LIBRESULT_MUST_USE
 libresult_error *libresult_run_read_frame(const libresult_run *run,
                                           const libresult_setting *settings,

@@ -1185,9 +1185,9 @@ class Run {
   /// Of V1, column `checkpoint_dir_name` names the checkpoint of a row; of V2, rows and checkpoints are
   /// the same. `settings`: `column` (a name, or a pattern with `*` and `?`; may come more than once),
   /// `config`, `dedupe`, `rows`, `threads`, `batch_rows`, `max_memory`. Throws
-  /// `Code::invalid_argument` for a `column` that no row has, unless there are no rows, and if the run
-  /// was opened with `read=latest`; `Code::corrupt` if the file was replaced or became shorter since
-  /// the run was opened, or a limit is exceeded.
+  /// `Code::invalid_argument` for a `column` that no row has, unless there are no rows;
+  /// `Code::corrupt` if the file was replaced or became shorter since the run was opened, or a limit is
+  /// exceeded.
   Frame read_frame(Settings settings = {}, const Cancel *cancel = nullptr) const {
     return Frame(detail::produce<libresult_frame>([&](libresult_frame **out) {
       return libresult_run_read_frame(run_.get(), settings.data(), settings.size(),

@@ -44,9 +44,9 @@ type Column struct {
 // reports of one training_iteration only the last), "rows" ("FROM..TO"), "threads", "batch_rows" and
 // "max_memory", in bytes.
 //
-// A column that no report has is an [ErrInvalidArgument], as is a run that was opened with
-// "read=latest". A file that was replaced or became shorter since the run was opened is
-// [ErrCorrupt], as is a limit that is exceeded.
+// A run that was opened with "read=latest" has them as well. A column that no row has is an
+// [ErrInvalidArgument], unless there are no rows. A file that was replaced or became shorter since the
+// run was opened is [ErrCorrupt], as is a limit that is exceeded.
 func (r *Run) ReadFrame(ctx context.Context, settings ...Setting) (*Frame, error) {
 	defer runtime.KeepAlive(r)
 	var pinner runtime.Pinner

@@ -231,7 +231,6 @@ func TestFrameSettings(t *testing.T) {
 
 func TestFrameThatCannotBeRead(t *testing.T) {
 	run := open(t, corpus("r260v1-late"))
-	latest := open(t, corpus("r260v1-late"), set("read", "latest")...)
 	for _, test := range []struct {
 		about    string
 		run      *libresult.Run
@@ -246,7 +245,6 @@ func TestFrameThatCannotBeRead(t *testing.T) {
 		{"a word that is none", run, set("dedupe", "first"), libresult.ErrInvalidArgument, []string{"dedupe", "first"}},
 		{"a column with NUL", run, set("column", "loss\x00"), libresult.ErrInvalidArgument, []string{"column", "NUL"}},
 		{"too little memory", run, set("max_memory", "1"), libresult.ErrCorrupt, []string{"max_memory"}},
-		{"the latest report only", latest, nil, libresult.ErrInvalidArgument, []string{"read=latest"}},
 	} {
 		t.Run(test.about, func(t *testing.T) {
 			frame, err := test.run.ReadFrame(t.Context(), test.settings...)

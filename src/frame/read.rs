@@ -19,8 +19,6 @@ use crate::value::Value;
 pub(crate) struct Source<'a> {
     pub run: &'a Location,
     pub reports: &'a Reports,
-    /// The metrics of each checkpoint, where those are the reports.
-    pub checkpoints: Vec<&'a Value>,
 }
 
 /// What is asked for, and by whom.
@@ -65,7 +63,7 @@ impl Frame {
                 }
                 seen
             }
-            Reports::None | Reports::Csv(_) | Reports::Checkpoints => {
+            Reports::None | Reports::Csv(_) | Reports::Checkpoints(_) => {
                 source.stream(&request, &budget, &mut |batch, _| joined.append(batch))?
             }
         };
@@ -96,7 +94,7 @@ impl Source<'_> {
     pub(super) fn size(&self) -> u64 {
         match self.reports {
             Reports::Rows(file) | Reports::Csv(file) => file.size,
-            Reports::None | Reports::Checkpoints => 0,
+            Reports::None | Reports::Checkpoints(_) => 0,
         }
     }
 
@@ -121,8 +119,8 @@ impl Source<'_> {
         rows.iterations.every = request.options.is_deduped.then(Vec::new);
         match self.reports {
             Reports::None | Reports::Rows(_) => {}
-            Reports::Checkpoints => {
-                for report in self.checkpoints.iter().filter_map(|metrics| metrics.as_object()) {
+            Reports::Checkpoints(metrics) => {
+                for report in metrics.iter().filter_map(Value::as_object) {
                     rows.iterations.keep(Iterations::of_row(report));
                     rows.add(report)?;
                     rows.hand_on(each)?;

@@ -4,6 +4,7 @@ use super::Limits;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::storage::{Blob, ETag, Location, StorageError};
+use crate::value::Value;
 
 /// Where the reports of a run are.
 #[derive(Debug)]
@@ -14,8 +15,8 @@ pub(crate) enum Reports {
     Rows(ReportFile),
     /// `progress.csv`.
     Csv(ReportFile),
-    /// The metrics of each checkpoint are a report, and there are no others.
-    Checkpoints,
+    /// There are no others than those of the checkpoints: the metrics of each.
+    Checkpoints(Vec<Value>),
 }
 
 /// A file of the run, as it was when the run was opened.

@@ -89,6 +89,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
         }
     };
     let (latest, metrics) = latest_metrics.unzip();
+    let reports = Reports::Checkpoints(entries.iter().map(|(entry, _)| entry.metrics.clone()).collect());
     let checkpoints =
         if extent != Extent::Latest { snapshot.checkpoints(directory, entries) } else { Vec::new() };
     let mut record = Record {
@@ -102,7 +103,7 @@ pub(super) fn read(directory: &Directory, extent: Extent) -> Result<Record> {
         config: Fact::Unknown,
         return_value: Fact::Unknown,
         diagnostics: Vec::new(),
-        reports: Reports::Checkpoints,
+        reports,
         snapshot: Some(state),
     };
     snapshot.check_fields();
@@ -135,7 +136,7 @@ pub(super) fn without_snapshot(directory: &Directory, extent: Extent) -> Result<
         config: Fact::Unknown,
         return_value: Fact::Unknown,
         diagnostics: diagnostics.finish(),
-        reports: Reports::Checkpoints,
+        reports: Reports::None,
         snapshot: None,
     })
 }

@@ -3,10 +3,8 @@
 use super::Run;
 use super::json::layout;
 use crate::cancel::Cancel;
-use crate::checkpoint::Checkpoint;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::{Frame, Progress, Source, write_csv, write_parquet};
-use crate::layout::Extent;
 use crate::value::Value;
 
 impl Run {
@@ -17,12 +15,13 @@ impl Run {
     /// `settings`: `column` (a name or a glob pattern; may come more than once), `config`, `dedupe`, `rows`, `threads`,
     /// `batch_rows`, `max_memory`; README.md explains them.
     ///
+    /// A run that was opened with `read=latest` has them as well: for these alone, nothing else need be read.
+    ///
     /// # Errors
-    /// `InvalidArgument` for a `column` that no row has, unless there are no rows, and if the run was opened with
-    /// `read=latest`; `Corrupt` if the file was replaced or became shorter since the run was opened, or a limit is
+    /// `InvalidArgument` for a `column` that no row has, unless there are no rows; `Corrupt` if the file was replaced or became shorter since the run was opened, or a limit is
     /// exceeded; `NotFound` if it is gone; `Permission`, `Io`, `Cancelled`.
     pub fn read_frame(&self, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Frame> {
-        Frame::read(&self.reports("read_frame")?, settings, cancel)
+        Frame::read(&self.reports(), settings, cancel)
     }
 
     /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all: the columns of
@@ -51,7 +50,7 @@ impl Run {
             ("libresult.config", config),
         ];
         let about: Vec<(&str, String)> = about.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        write_parquet(&self.reports("write_parquet")?, uri, &about, settings, progress, cancel)
+        write_parquet(&self.reports(), uri, &about, settings, progress, cancel)
     }
 
     /// Writes every report of the run to a CSV file at `uri` (RFC 4180), as [`Run::write_parquet`]. Cells of JSON are JSON,
@@ -69,23 +68,16 @@ impl Run {
         progress: Option<Progress>,
         cancel: Option<&Cancel>,
     ) -> Result<()> {
-        write_csv(&self.reports("write_csv")?, uri, settings, progress, cancel)
+        write_csv(&self.reports(), uri, settings, progress, cancel)
     }
 
     /// As [`Run::read_frame`], without the fast way through rows.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn read_frame_exactly(&self, settings: &[(&str, &str)]) -> Result<Frame> {
-        Frame::read_exactly(&self.reports("read_frame")?, settings)
+        Frame::read_exactly(&self.reports(), settings)
     }
 
-    fn reports(&self, what: &str) -> Result<Source<'_>> {
-        if self.extent == Extent::Latest {
-            let run = self.path();
-            let message =
-                format!("{run} was opened with read=latest, which leaves all other reports out of {what}");
-            return Err(Error::invalid(message));
-        }
-        let checkpoints = self.checkpoints.iter().filter_map(Checkpoint::metrics).collect();
-        Ok(Source { run: &self.location, reports: &self.reports, checkpoints })
+    fn reports(&self) -> Source<'_> {
+        Source { run: &self.location, reports: &self.reports }
     }
 }

@@ -448,7 +448,7 @@ void reading_frames() {
   THROWS(run.read_frame({{"rows", "x"}}), invalid, "FROM..TO");
   THROWS(run.read_frame({{"row", "1..2"}}), invalid, "'rows'");
   THROWS(run.read_frame({{"max_memory", "1"}}), Code::corrupt, "max_memory");
-  THROWS(Run::open(at("r260v1-nested"), {{"read", "latest"}}).read_frame(), invalid, "read=latest");
+  CHECK(Run::open(at("r260v1-nested"), {{"read", "latest"}}).read_frame().row_count() == 4);
   const Cancel cancel;
   CHECK(run.read_frame({}, &cancel).row_count() == 4);
   cancel.trigger();
