@@ -222,12 +222,17 @@ impl ColumnBuilder {
                 }
                 return self.push_nulls(other.rows);
             }
-            store if is_empty && start == 0 => self.store = store,
-            store @ (Store::Bool(_) | Store::Int(_) | Store::Float(_)) => {
-                self.append_cells(store, other.rows, &other.nulls);
-            }
-            store @ (Store::Text(_) | Store::Json(_) | Store::Mixed(_)) => {
-                self.append_cells(store, other.rows, &other.nulls);
+            store @ (Store::Bool(_)
+            | Store::Int(_)
+            | Store::Float(_)
+            | Store::Text(_)
+            | Store::Json(_)
+            | Store::Mixed(_)) => {
+                if is_empty && start == 0 {
+                    self.store = store;
+                } else {
+                    self.append_cells(store, other.rows, &other.nulls);
+                }
             }
         }
         for (first, length) in other.nulls {

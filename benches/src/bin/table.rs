@@ -11,7 +11,8 @@ fn main() -> ExitCode {
             return Err("table RUN [threads N] [column C]… [digest]".into());
         };
         let arguments = frame::Arguments::new(more);
-        let table = Run::open(run, &[], None)?.read_frame(&arguments.settings(), None)?;
+        // Its checkpoints are not asked for.
+        let table = Run::open(run, &[("read", "latest")], None)?.read_frame(&arguments.settings(), None)?;
         if arguments.digest {
             let mut digests = frame::Digests::default();
             digests.add(&table);
