@@ -556,10 +556,10 @@ fn scan_text(data: &[u8], start: usize) -> Option<(usize, bool)> {
         let quote = word ^ (ONES * u64::from(b'"'));
         let slash = word ^ (ONES * u64::from(b'\\'));
         // The lowest bit that is set tells the first byte; those above it may be wrong.
-        let hits = (quote.wrapping_sub(ONES) & !quote
-            | slash.wrapping_sub(ONES) & !slash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGH;
+        let hits = (quote.wrapping_sub(ONES) & !quote)
+            | (slash.wrapping_sub(ONES) & !slash)
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        let hits = hits & HIGH;
         if hits != 0 {
             let place = hits.trailing_zeros() / 8;
             others |= word & HIGH & ((1_u64 << (place * 8)) - 1);

@@ -206,7 +206,7 @@ fn nearest(digits: u64, exponent: i64) -> Option<f64> {
     if power >= 0x7ff {
         return None;
     }
-    let bits = mantissa & !(1 << MANTISSA_BITS) | (power as u64) << MANTISSA_BITS;
+    let bits = (mantissa & !(1 << MANTISSA_BITS)) | ((power as u64) << MANTISSA_BITS);
     Some(f64::from_bits(bits))
 }
 
