@@ -184,7 +184,7 @@ def checkpoints(rows):
 
 def of_csv(data):
     codes = set()
-    if data.startswith(BOM):
+    if data.startswith(BOM) and b"\n" in data:
         data = data[len(BOM):]
         codes.add("bom")
     records, rest = csv_records(data)
