@@ -56,7 +56,8 @@ fn field(name: &str, kind: ColumnType, is_long: bool) -> Field {
         ColumnType::String | ColumnType::Json if is_long => DataType::LargeUtf8,
         ColumnType::String | ColumnType::Json => DataType::Utf8,
     };
-    let field = Field::new(name, arrow, true);
+    // Readers hand names on as C strings.
+    let field = Field::new(name.replace('\0', "\u{fffd}"), arrow, true);
     if kind != ColumnType::Json {
         return field;
     }
@@ -64,4 +65,21 @@ fn field(name: &str, kind: ColumnType, is_long: bool) -> Field {
     let extension: HashMap<String, String> =
         extension.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     field.with_metadata(extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::RecordBatchReader;
+    use arrow_array::ffi_stream::ArrowArrayStreamReader;
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_nul_does_not_keep_a_frame_from_readers() {
+        let column = Column { name: "a\0b".into(), kind: ColumnType::Null, values: Values::null(1) };
+        let (places, diagnostics) = (HashMap::new(), Vec::new());
+        let frame = Frame { rows: 1, columns: vec![column], places, diagnostics, batch_rows: 1 };
+        let reader = ArrowArrayStreamReader::try_new(frame.export().unwrap()).unwrap();
+        assert_eq!(reader.schema().field(0).name(), "a\u{fffd}b");
+    }
 }

@@ -319,7 +319,7 @@ def frame(found, settings):
                 column.append(value)
         if any(wanted[name] for name in conflicts):
             codes.add("key_conflict")
-    if any(not any(map(pattern, columns)) for pattern in patterns):
+    if numbers and any(not any(map(pattern, columns)) for pattern in patterns):
         return "InvalidArgument"
     typed = []
     for name, cells in columns.items():

@@ -1,0 +1,87 @@
+"""libresult through ctypes: as much of it as reads frames and hands them on as Arrow streams."""
+import ctypes
+
+
+class Setting(ctypes.Structure):
+    _fields_ = [("key", ctypes.c_char_p), ("value", ctypes.c_char_p)]
+
+
+class Str(ctypes.Structure):
+    _fields_ = [("data", ctypes.POINTER(ctypes.c_char)), ("len", ctypes.c_size_t)]
+
+
+class ArrowStream(ctypes.Structure):
+    """`ArrowArrayStream` of Arrow's C interface; whoever takes it over leaves `release` NULL."""
+    _fields_ = [(name, ctypes.c_void_p) for name in ("get_schema", "get_next", "get_last_error", "release", "private_data")]
+
+
+CAPSULE = b"arrow_array_stream"
+RELEASE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ArrowStream))
+
+
+class Stream:
+    """An Arrow stream, as Python's Arrow libraries take it from one another."""
+
+    def __init__(self, frame):
+        self.stream = ArrowStream()
+        frame.library.must(frame.library.frame_export(frame.frame, ctypes.byref(self.stream)))
+
+    @property
+    def address(self):
+        return ctypes.addressof(self.stream)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return new(self.address, CAPSULE, None)
+
+    def __del__(self):
+        if self.stream.release:
+            RELEASE(self.stream.release)(ctypes.byref(self.stream))
+
+
+class Frame:
+    def __init__(self, library, frame):
+        self.library, self.frame = library, frame
+
+    def __del__(self):
+        self.library.frame_free(self.frame)
+
+
+class Library:
+    """The functions of a libresult.so that are used here."""
+
+    def __init__(self, path):
+        self.so = ctypes.CDLL(path)
+        pointer, size = ctypes.c_void_p, ctypes.c_size_t
+        settings = [ctypes.POINTER(Setting), size, pointer, pointer]
+        self.run_open = self.function("run_open", pointer, ctypes.c_char_p, *settings)
+        self.run_read_frame = self.function("run_read_frame", pointer, pointer, *settings)
+        self.run_free = self.function("run_free", None, pointer)
+        self.frame_export = self.function("frame_export", pointer, pointer, pointer)
+        self.frame_free = self.function("frame_free", None, pointer)
+        self.error_message = self.function("error_message", Str, pointer)
+        self.error_free = self.function("error_free", None, pointer)
+
+    def function(self, name, result, *arguments):
+        found = getattr(self.so, f"libresult_{name}")
+        found.restype, found.argtypes = result, arguments
+        return found
+
+    def must(self, error):
+        if error:
+            message = self.error_message(error)
+            text = ctypes.string_at(message.data, message.len).decode()
+            self.error_free(error)
+            raise RuntimeError(text)
+
+    def read_frame(self, path, **settings):
+        """The frame of the run at `path`."""
+        run, frame = ctypes.c_void_p(), ctypes.c_void_p()
+        given = (Setting * len(settings))(*((key.encode(), str(value).encode()) for key, value in settings.items()))
+        self.must(self.run_open(path.encode(), None, 0, None, ctypes.byref(run)))
+        try:
+            self.must(self.run_read_frame(run, given, len(given), None, ctypes.byref(frame)))
+        finally:
+            self.run_free(run)
+        return Frame(self, frame)
