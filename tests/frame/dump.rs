@@ -69,7 +69,7 @@ fn cell(column: &Column, row: usize) -> String {
         ColumnType::Uint64 => column.uint64().map(|cells| cells[row].to_string()),
         ColumnType::Bool => column.bool(row).map(|cell| cell.to_string()),
         ColumnType::String | ColumnType::Json => column.string(row).map(text),
-        _ => None,
+        ColumnType::Null | _ => None,
     };
     shown.unwrap_or_else(|| "\"a value of another type than its column\"".to_owned())
 }
