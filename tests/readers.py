@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Holds what other readers of Arrow make of our frames against the goldens of the corpus: pyarrow, Polars, DuckDB, pandas, and nanoarrow from
-Python and C.
+"""Holds what others make of our frames against the goldens of the corpus: of Arrow streams and Parquet files pyarrow, Polars, DuckDB and pandas,
+of streams also nanoarrow from Python and C, of CSV files Python.
 
 readers.py LIBRESULT_SO ARROW [--case PATTERN]
 
 ARROW is tests/c/arrow.c. Runs in a Python that has readers/requirements.txt. The last line is `N passed, N failed`."""
 import argparse
 import collections
+import csv
 import dataclasses
 import fnmatch
 import json
@@ -29,11 +30,14 @@ import nanoarrow  # noqa: E402
 import pandas  # noqa: E402
 import polars  # noqa: E402
 import pyarrow  # noqa: E402
+import pyarrow.parquet  # noqa: E402
 
 ENDS = 5
 # Batches so small that most begin within a byte of a bitmap.
 BATCH_ROWS = 7
 FEW_ROWS = 1_000
+# What stands for a missing cell in CSV.
+NULL = "<null>"
 SHOWN_DIFFERENCES = 5
 # nanoarrow says of each column of JSON that it is text to it.
 warnings.filterwarnings("ignore", message=".*unregistered extension 'arrow.json'")
@@ -117,6 +121,13 @@ READERS = {
     "nanoarrow": lambda stream: of_nanoarrow(nanoarrow.Array(stream)),
 }
 
+OF_PARQUET = {
+    "pyarrow, Parquet": lambda path: of_pyarrow(pyarrow.parquet.read_table(path)),
+    "polars, Parquet": lambda path: of_polars(polars.read_parquet(path)),
+    "duckdb, Parquet": lambda path: of_duckdb(duckdb.read_parquet(path)),
+    "pandas, Parquet": lambda path: of_pandas(pandas.read_parquet(path)),
+}
+
 FORMATS = {"n": "null", "b": "bool", "l": "int64", "L": "uint64", "g": "float64", "u": "string", "U": "string"}
 
 
@@ -127,6 +138,14 @@ def of_c(line):
     return Table([name for name, _, _ in found["columns"]], found["rows"], found["cells"], types)
 
 
+def of_csv(path):
+    """A CSV file: all cells are texts."""
+    with open(path, encoding="utf-8", newline="") as f:
+        columns, *cells = list(csv.reader(f)) or [[]]
+    shown = [cells[row][:frames.SHOWN_COLUMNS] for row in shown_rows(len(cells))]
+    return Table(columns, len(cells), [[None if cell == NULL else cell for cell in row] for row in shown])
+
+
 # ---- Comparison ------------------------------------------------------------------------------------------------------
 
 
@@ -135,18 +154,21 @@ def compare(reader, found, golden):
     expected = frames.expected(golden)
     columns = expected["columns"]
     names = [name for name, _ in columns]
-    if reader == "duckdb":
-        names = as_duckdb(names)
+    if reader.startswith("duckdb"):
+        names = as_duckdb(names, "C" if "Parquet" in reader else "v")
     total = getattr(columns, "total", len(columns))
     if (total, names) != (len(found.columns), found.columns[:len(names)]):
         return [("columns", (total, names), (len(found.columns), found.columns[:len(names)]))]
     if expected["rows"] != found.rows:
         return [("rows", expected["rows"], found.rows)]
     kinds = [kind for _, kind in columns]
-    if found.types is not None and (types := found.types[:len(kinds)]) != kinds:
-        return [("types", kinds, types)]
+    # To a reader that does not know columns of JSON they are text.
+    if found.types is not None and any((kind, got) != ("json", "string") and kind != got for kind, got in zip(kinds, found.types)):
+        return [("types", kinds, found.types[:len(kinds)])]
     cells = [[cell(value, kind) for value, kind in zip(row, kinds)] for row in found.cells]
-    if reader == "pandas":
+    if reader == "csv":
+        cells = [[from_text(value, kind) for value, kind in zip(row, kinds)] for row in cells]
+    if reader.startswith("pandas"):
         expected["cells"] = as_pandas(expected["cells"], kinds)
         cells = as_pandas(cells, kinds)
     return list(table.differences(expected["cells"], cells, True, "cells"))
@@ -157,11 +179,20 @@ def cell(value, kind):
     return json.loads(value, parse_constant=table.no_constant) if kind == "json" and isinstance(value, str) else value
 
 
-def as_duckdb(names):
-    """The columns as DuckDB calls them, which tells no upper from lower case and has no empty names."""
+def from_text(text, kind):
+    """A cell of CSV, all of which are texts."""
+    number = {"float64": float, "int64": int, "uint64": int, "bool": lambda text: {"true": True, "false": False}.get(text, text)}.get(kind)
+    try:
+        return number(text) if number and text is not None else text
+    except ValueError:
+        return text
+
+
+def as_duckdb(names, letter):
+    """The columns as DuckDB calls them, which tells no upper from lower case and has no empty names: those are a letter and a place."""
     seen, found = set(), []
     for place, name in enumerate(names):
-        new = name = name or f"v{place}"
+        new = name = name or f"{letter}{place}"
         count = 0
         while new.lower() in seen:
             count += 1
@@ -213,6 +244,9 @@ def main():
     passed, failed, seconds = collections.Counter(), collections.Counter(), collections.Counter()
 
     def count(reader, case, read):
+        # DuckDB has no tables without columns.
+        if reader.startswith("duckdb") and not case.expected["columns"]:
+            return
         start = time.monotonic()
         try:
             answer = read()
@@ -231,13 +265,17 @@ def main():
         for case, line in zip(cases, read_by_c(options.arrow, cases), strict=True):
             count("nanoarrow, C", case, lambda line=line: of_c(line))
         for case in cases:
-            frame = so.read_frame(case.path, batch_rows=batch_rows(case))
+            run = so.open(case.path)
+            frame = run.read_frame(batch_rows=batch_rows(case))
+            parquet, text = (os.path.join(scratch, f"frame.{ending}") for ending in ("parquet", "csv"))
+            run.write_parquet(parquet, on_exists="replace")
+            run.write_csv(text, on_exists="replace", null=NULL)
             for reader, read in READERS.items():
-                # DuckDB has no tables without columns.
-                if reader == "duckdb" and not case.expected["columns"]:
-                    continue
                 count(reader, case, lambda read=read, frame=frame: read(library.Stream(frame)))
-    for reader in ["nanoarrow, C", *READERS]:
+            for reader, read in OF_PARQUET.items():
+                count(reader, case, lambda read=read, path=parquet: read(path))
+            count("csv", case, lambda path=text: of_csv(path))
+    for reader in seconds:
         print(f"  {reader:<20} {passed[reader]:>4} passed {failed[reader]:>4} failed {seconds[reader]:6.1f} s")
     print(f"{passed.total()} passed, {failed.total()} failed")
     return 1 if failed or not passed else 0

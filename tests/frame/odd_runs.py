@@ -56,7 +56,7 @@ def string(rng, text):
     if kind < 0.9:
         return json.dumps(text, ensure_ascii=False)
     return '"' + "".join(f"\\u{unit:04x}" if rng.random() < 0.7 else f"\\u{unit:04X}"
-                         for unit in memoryview(text.encode("utf-16-le")).cast("H")) + '"'
+                         for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")) + '"'
 
 
 def odd_string(rng):

@@ -1,4 +1,4 @@
-"""libresult through ctypes: as much of it as reads frames and hands them on as Arrow streams."""
+"""libresult through ctypes: as much of it as reads frames, hands them on as Arrow streams, and writes files."""
 import ctypes
 
 
@@ -57,6 +57,9 @@ class Library:
         settings = [ctypes.POINTER(Setting), size, pointer, pointer]
         self.run_open = self.function("run_open", pointer, ctypes.c_char_p, *settings)
         self.run_read_frame = self.function("run_read_frame", pointer, pointer, *settings)
+        written = [pointer, ctypes.c_char_p, *settings[:2], pointer, pointer, pointer]
+        self.run_write_parquet = self.function("run_write_parquet", pointer, *written)
+        self.run_write_csv = self.function("run_write_csv", pointer, *written)
         self.run_free = self.function("run_free", None, pointer)
         self.frame_export = self.function("frame_export", pointer, pointer, pointer)
         self.frame_free = self.function("frame_free", None, pointer)
@@ -75,13 +78,32 @@ class Library:
             self.error_free(error)
             raise RuntimeError(text)
 
-    def read_frame(self, path, **settings):
-        """The frame of the run at `path`."""
-        run, frame = ctypes.c_void_p(), ctypes.c_void_p()
-        given = (Setting * len(settings))(*((key.encode(), str(value).encode()) for key, value in settings.items()))
+    def open(self, path):
+        """The run at `path`."""
+        run = ctypes.c_void_p()
         self.must(self.run_open(path.encode(), None, 0, None, ctypes.byref(run)))
-        try:
-            self.must(self.run_read_frame(run, given, len(given), None, ctypes.byref(frame)))
-        finally:
-            self.run_free(run)
-        return Frame(self, frame)
+        return Run(self, run)
+
+
+class Run:
+    def __init__(self, library, run):
+        self.library, self.run = library, run
+
+    def __del__(self):
+        self.library.run_free(self.run)
+
+    def read_frame(self, **given):
+        frame = ctypes.c_void_p()
+        self.library.must(self.library.run_read_frame(self.run, *settings(given), None, ctypes.byref(frame)))
+        return Frame(self.library, frame)
+
+    def write_parquet(self, path, **given):
+        self.library.must(self.library.run_write_parquet(self.run, path.encode(), *settings(given), None, None, None))
+
+    def write_csv(self, path, **given):
+        self.library.must(self.library.run_write_csv(self.run, path.encode(), *settings(given), None, None, None))
+
+
+def settings(given):
+    """An array of settings, and how many they are."""
+    return (Setting * len(given))(*((key.encode(), str(value).encode()) for key, value in given.items())), len(given)
