@@ -260,7 +260,7 @@ build/nanoarrow/nanoarrow/nanoarrow.c: tests/readers/nanoarrow.sh build/readers-
 
 build/asan/arrow: WARNINGS := -Wall -Wextra -Werror -isystem build/nanoarrow
 
-test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames with pyarrow, Polars, DuckDB, pandas and nanoarrow, which it installs below build/
+test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames and files with pyarrow, Polars, DuckDB, pandas and nanoarrow, which it installs below build/
 	$(READERS)/python tests/readers.py $(STAGE)/lib/libresult.so build/asan/arrow
 	$(took)
 

@@ -22,11 +22,18 @@ impl Frame {
     /// `Internal`, a bug in libresult.
     pub fn export(&self) -> Result<ArrowStream> {
         let whole = to_batch(&self.columns, self.rows).map_err(|error| Error::new(Code::Internal, error))?;
-        let (schema, rows, most) = (whole.schema(), self.rows, self.batch_rows.max(1));
+        let (schema, rows, most) = (with_c_names(&whole.schema()), self.rows, self.batch_rows.max(1));
         let batch = move |start| Ok(whole.slice(start, most.min(rows - start)));
         let batches = (0..rows).step_by(most).map(batch);
         Ok(ArrowStream::new(Box::new(RecordBatchIterator::new(batches, schema))))
     }
+}
+
+/// The same schema with names that are C strings.
+fn with_c_names(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let named = fields.map(|field| field.as_ref().clone().with_name(field.name().replace('\0', "\u{fffd}")));
+    Arc::new(Schema::new(named.collect::<Vec<Field>>()))
 }
 
 /// Columns as one record batch.
@@ -56,8 +63,7 @@ fn field(name: &str, kind: ColumnType, is_long: bool) -> Field {
         ColumnType::String | ColumnType::Json if is_long => DataType::LargeUtf8,
         ColumnType::String | ColumnType::Json => DataType::Utf8,
     };
-    // Readers hand names on as C strings.
-    let field = Field::new(name.replace('\0', "\u{fffd}"), arrow, true);
+    let field = Field::new(name, arrow, true);
     if kind != ColumnType::Json {
         return field;
     }
