@@ -262,6 +262,7 @@ build/asan/arrow: WARNINGS := -Wall -Wextra -Werror -isystem build/nanoarrow
 
 test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames and files with pyarrow, Polars, DuckDB, pandas and nanoarrow, which it installs below build/
 	$(READERS)/python tests/readers.py $(STAGE)/lib/libresult.so build/asan/arrow
+	$(READERS)/python tests/frame_files.py $(STAGE)/lib/libresult.so
 	$(took)
 
 FUZZ := target/fuzz/release

@@ -266,10 +266,10 @@ def main():
             count("nanoarrow, C", case, lambda line=line: of_c(line))
         for case in cases:
             run = so.open(case.path)
-            frame = run.read_frame(batch_rows=batch_rows(case))
+            frame = run.read_frame([("batch_rows", batch_rows(case))])
             parquet, text = (os.path.join(scratch, f"frame.{ending}") for ending in ("parquet", "csv"))
-            run.write_parquet(parquet, on_exists="replace")
-            run.write_csv(text, on_exists="replace", null=NULL)
+            run.write("parquet", parquet, [("on_exists", "replace")])
+            run.write("csv", text, [("on_exists", "replace"), ("null", NULL)])
             for reader, read in READERS.items():
                 count(reader, case, lambda read=read, frame=frame: read(library.Stream(frame)))
             for reader, read in OF_PARQUET.items():

@@ -48,6 +48,18 @@ class Frame:
         self.library.frame_free(self.frame)
 
 
+# Codes of errors, by Rust's names.
+CODES = {1: "InvalidArgument", 4: "Corrupt"}
+
+
+class Failure(Exception):
+    """An error of libresult."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = CODES.get(code, str(code))
+
+
 class Library:
     """The functions of a libresult.so that are used here."""
 
@@ -58,11 +70,11 @@ class Library:
         self.run_open = self.function("run_open", pointer, ctypes.c_char_p, *settings)
         self.run_read_frame = self.function("run_read_frame", pointer, pointer, *settings)
         written = [pointer, ctypes.c_char_p, *settings[:2], pointer, pointer, pointer]
-        self.run_write_parquet = self.function("run_write_parquet", pointer, *written)
-        self.run_write_csv = self.function("run_write_csv", pointer, *written)
+        self.run_write = {ending: self.function(f"run_write_{ending}", pointer, *written) for ending in ("parquet", "csv")}
         self.run_free = self.function("run_free", None, pointer)
         self.frame_export = self.function("frame_export", pointer, pointer, pointer)
         self.frame_free = self.function("frame_free", None, pointer)
+        self.error_code = self.function("error_code", ctypes.c_int, pointer)
         self.error_message = self.function("error_message", Str, pointer)
         self.error_free = self.function("error_free", None, pointer)
 
@@ -73,10 +85,10 @@ class Library:
 
     def must(self, error):
         if error:
-            message = self.error_message(error)
+            code, message = self.error_code(error), self.error_message(error)
             text = ctypes.string_at(message.data, message.len).decode()
             self.error_free(error)
-            raise RuntimeError(text)
+            raise Failure(code, text)
 
     def open(self, path):
         """The run at `path`."""
@@ -92,18 +104,17 @@ class Run:
     def __del__(self):
         self.library.run_free(self.run)
 
-    def read_frame(self, **given):
+    def read_frame(self, given):
+        """A frame; `given` are settings, as pairs."""
         frame = ctypes.c_void_p()
         self.library.must(self.library.run_read_frame(self.run, *settings(given), None, ctypes.byref(frame)))
         return Frame(self.library, frame)
 
-    def write_parquet(self, path, **given):
-        self.library.must(self.library.run_write_parquet(self.run, path.encode(), *settings(given), None, None, None))
-
-    def write_csv(self, path, **given):
-        self.library.must(self.library.run_write_csv(self.run, path.encode(), *settings(given), None, None, None))
+    def write(self, ending, path, given):
+        """Writes a file, `parquet` or `csv`."""
+        self.library.must(self.library.run_write[ending](self.run, path.encode(), *settings(given), None, None, None))
 
 
 def settings(given):
     """An array of settings, and how many they are."""
-    return (Setting * len(given))(*((key.encode(), str(value).encode()) for key, value in given.items())), len(given)
+    return (Setting * len(given))(*((key.encode(), str(value).encode()) for key, value in given)), len(given)
