@@ -105,6 +105,7 @@ SOURCES_dlopen      := tests/c/dlopen.c
 SOURCES_answers     := tests/table/answers.c
 SOURCES_inspect     := examples/inspect.c
 SOURCES_faults      := tests/faults/program.c
+SOURCES_arrow       := tests/c/arrow.c build/nanoarrow/nanoarrow/nanoarrow.c
 SOURCES_behaviour++ := tests/cpp/behaviour.cpp examples/loss.cpp
 SOURCES_answers++   := tests/table/answers.cpp
 SOURCES_inspect++   := examples/inspect.cpp
@@ -160,7 +161,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-fuzz test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-fuzz test-sanitizers test-readme test-demo test-consumer
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -238,6 +239,30 @@ test-differences: build ## Holds our answers against those of the real Ray, late
 	  $(PYTHON) tests/$$test.py target/debug/examples/answers --scratch "$$scratch/runs" --self-test || failed=1; \
 	done; \
 	exit $$failed
+	$(took)
+
+FRAME_ROWS ?= 5000
+
+test-frames: build ## Holds frames of odd runs, all cells, against an oracle in Python: FRAME_ROWS
+	$(PYTHON) tests/frame_oracle.py target/debug/examples/dump --rows $(FRAME_ROWS)
+	$(took)
+
+# Other readers of Arrow, pinned, in a Python of their own.
+READERS := build/readers-venv/bin
+
+build/readers-venv/ready: tests/readers/requirements.txt
+	$(PYTHON) -m venv build/readers-venv
+	$(READERS)/pip install -q -r $<
+	@touch $@
+
+build/nanoarrow/nanoarrow/nanoarrow.c: tests/readers/nanoarrow.sh build/readers-venv/ready
+	tests/readers/nanoarrow.sh $(READERS)/pip $(shell sed -n 's/^nanoarrow==//p' tests/readers/requirements.txt) build/nanoarrow
+
+build/asan/arrow: WARNINGS := -Wall -Wextra -Werror -isystem build/nanoarrow
+
+test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames and files with pyarrow, Polars, DuckDB, pandas and nanoarrow, which it installs below build/
+	$(READERS)/python tests/readers.py $(STAGE)/lib/libresult.so build/asan/arrow
+	$(READERS)/python tests/frame_files.py $(STAGE)/lib/libresult.so
 	$(took)
 
 FUZZ := target/fuzz/release

@@ -22,11 +22,18 @@ impl Frame {
     /// `Internal`, a bug in libresult.
     pub fn export(&self) -> Result<ArrowStream> {
         let whole = to_batch(&self.columns, self.rows).map_err(|error| Error::new(Code::Internal, error))?;
-        let (schema, rows, most) = (whole.schema(), self.rows, self.batch_rows.max(1));
+        let (schema, rows, most) = (with_c_names(&whole.schema()), self.rows, self.batch_rows.max(1));
         let batch = move |start| Ok(whole.slice(start, most.min(rows - start)));
         let batches = (0..rows).step_by(most).map(batch);
         Ok(ArrowStream::new(Box::new(RecordBatchIterator::new(batches, schema))))
     }
+}
+
+/// The same schema with names that are C strings.
+fn with_c_names(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let named = fields.map(|field| field.as_ref().clone().with_name(field.name().replace('\0', "\u{fffd}")));
+    Arc::new(Schema::new(named.collect::<Vec<Field>>()))
 }
 
 /// Columns as one record batch.
@@ -64,4 +71,21 @@ fn field(name: &str, kind: ColumnType, is_long: bool) -> Field {
     let extension: HashMap<String, String> =
         extension.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     field.with_metadata(extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::RecordBatchReader;
+    use arrow_array::ffi_stream::ArrowArrayStreamReader;
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_nul_does_not_keep_a_frame_from_readers() {
+        let column = Column { name: "a\0b".into(), kind: ColumnType::Null, values: Values::null(1) };
+        let (places, diagnostics) = (HashMap::new(), Vec::new());
+        let frame = Frame { rows: 1, columns: vec![column], places, diagnostics, batch_rows: 1 };
+        let reader = ArrowArrayStreamReader::try_new(frame.export().unwrap()).unwrap();
+        assert_eq!(reader.schema().field(0).name(), "a\u{fffd}b");
+    }
 }

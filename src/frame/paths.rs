@@ -56,7 +56,7 @@ pub(super) struct Paths {
 impl Paths {
     /// A file that was made to harm can have many columns of long names.
     const MOST_NAME_BYTES: usize = 256 << 20;
-    const MOST_LEFT_OUT: usize = 1_000;
+    pub(super) const MOST_LEFT_OUT: usize = 1_000;
 
     pub(super) fn new(pick: Pick) -> Self {
         let row = Path {

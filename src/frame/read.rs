@@ -1,11 +1,12 @@
 //! Reads the reports of a run, wherever its layout keeps them: into a frame, or batch by batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::column::{ColumnBuilder, Kinds};
 use super::json::{Each, JsonFile};
 use super::options::Options;
+use super::paths::Paths;
 use super::rows::{BATCH_BYTES, Budget, Iterations, Rows, Selection};
 use super::table::{Batch, Part};
 use super::{Column, ColumnType, Frame};
@@ -163,8 +164,8 @@ impl Rows<'_> {
 #[derive(Default)]
 pub(super) struct Seen {
     pub diagnostics: Diagnostics,
-    /// Names that nobody asked for.
-    pub left_out: Vec<Arc<str>>,
+    /// Names that nobody asked for, part by part.
+    left_out: Vec<Arc<str>>,
     /// The training iteration of each row, if somebody wanted that.
     iterations: Vec<Option<i64>>,
     lines: u64,
@@ -174,6 +175,13 @@ impl Seen {
     fn take(&mut self, rows: &mut Rows) {
         self.left_out.extend_from_slice(rows.table.paths.left_out());
         self.iterations = rows.iterations.every.take().unwrap_or_default();
+    }
+
+    /// Names that nobody asked for: as many as one part keeps, so that they are the same for any number of threads.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        let mut known = HashSet::new();
+        let names = self.left_out.iter().map(|name| &**name);
+        names.filter(move |name| known.insert(*name)).take(Paths::MOST_LEFT_OUT)
     }
 }
 
@@ -251,7 +259,7 @@ impl Joined {
 
     fn finish(self, seen: Seen, options: &Options) -> Result<Frame> {
         let names = self.columns.iter().map(|part| &*part.name);
-        options.pick.check(u64::from(self.rows), names, seen.left_out.iter().map(|name| &**name))?;
+        options.pick.check(u64::from(self.rows), names, seen.left_out())?;
         let mut diagnostics = seen.diagnostics;
         let mut columns = Vec::with_capacity(self.columns.len());
         for Part { name, builder, has_conflict } in self.columns {

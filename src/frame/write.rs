@@ -217,7 +217,7 @@ impl Pass<'_, '_> {
             }
             if fits { hand_on(Order::Put(batch)) } else { Ok(()) }
         })?;
-        request.options.pick.check(rows, columns.names(), seen.left_out.iter().map(|name| &**name))?;
+        request.options.pick.check(rows, columns.names(), seen.left_out())?;
         Ok(fits)
     }
 }

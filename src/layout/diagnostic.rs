@@ -189,7 +189,8 @@ impl Diagnostics {
         }
     }
 
-    /// As [`Diagnostics::finish`], but by line; what is about no line comes last.
+    /// As [`Diagnostics::finish`], but by line, and of one line by code, in whatever order they were noted; what is about
+    /// no line comes last.
     pub(crate) fn finish_by_line(self) -> Vec<Diagnostic> {
         let mut found = self.finish();
         let line = |found: &Diagnostic| if found.place.line > 0 { found.place.line } else { u64::MAX };

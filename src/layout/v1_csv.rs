@@ -120,8 +120,11 @@ impl<'a> CsvRows<'a> {
     /// The columns of numbers that have words among them which Python does not write for numbers.
     pub(crate) fn columns_with_words(&self) -> impl Iterator<Item = &str> {
         let is_one = |column: &Column| column.all_numbers && !column.all_words && column.has_odd_word;
-        let columns = self.header.iter().zip(&self.columns);
-        columns.filter(move |(_, column)| is_one(column)).map(|(name, _)| name.as_str())
+        let is_last = |place: usize, name| !self.header[place + 1..].contains(name);
+        let columns = self.header.iter().zip(&self.columns).enumerate();
+        columns
+            .filter(move |(place, (name, column))| is_one(column) && is_last(*place, name))
+            .map(|(_, (name, _))| name.as_str())
     }
 
     /// Hands out every row: an object of those cells that are not empty.
@@ -138,11 +141,10 @@ impl<'a> CsvRows<'a> {
     }
 
     fn row(&self, cells: &[String]) -> Object {
-        // The first column of a name is never behind it, so a short row has a place for each.
-        let mut values: Vec<Option<Value>> = vec![None; self.header.len().min(cells.len())];
-        let columns = self.first.iter().zip(&self.columns).zip(cells);
-        for ((first, column), cell) in columns.filter(|(_, cell)| !cell.is_empty()) {
-            values[*first] = Some(column.value(cell));
+        let mut values: Vec<Option<Value>> = vec![None; self.header.len()];
+        let cells = cells.iter().map(String::as_str).chain(std::iter::repeat(""));
+        for ((first, column), cell) in self.first.iter().zip(&self.columns).zip(cells) {
+            values[*first] = (!cell.is_empty()).then(|| column.value(cell));
         }
         let named = self
             .header
