@@ -667,7 +667,8 @@ const libresult_diagnostic *libresult_frame_diagnostic_at(const libresult_frame 
                                                           size_t index);
 
 /// Exports the frame as a stream of Arrow record batches, without a copy: of `batch_rows` rows each,
-/// as the frame was read. Columns of JSON are of Arrow's extension type `arrow.json`.
+/// as the frame was read. Columns of JSON are text, whose field has the metadata
+/// `libresult.type`: `json`.
 ///
 /// The caller releases `*out` as Arrow says; it may outlive `frame`. On failure `out->release` is
 /// NULL.

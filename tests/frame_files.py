@@ -22,8 +22,7 @@ from frame_oracle import SHOWN, Run, differences, shown  # noqa: E402
 NULL = "<null>"
 # So few that most files have several.
 GROUP_ROWS = 50
-TYPES = {"null": "Null", "bool": "Bool", "int64": "Int64", "uint64": "Uint64", "double": "Float64", "string": "String",
-         "extension<arrow.json>": "Json"}
+TYPES = {"null": "Null", "bool": "Bool", "int64": "Int64", "uint64": "Uint64", "double": "Float64", "string": "String"}
 
 
 def of_parquet(path, wanted):

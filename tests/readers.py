@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "readers"), os.path.join(HERE, "table")]
@@ -39,8 +38,6 @@ FEW_ROWS = 1_000
 # What stands for a missing cell in CSV.
 NULL = "<null>"
 SHOWN_DIFFERENCES = 5
-# nanoarrow says of each column of JSON that it is text to it.
-warnings.filterwarnings("ignore", message=".*unregistered extension 'arrow.json'")
 
 
 @dataclasses.dataclass
@@ -63,7 +60,7 @@ def transposed(columns, rows):
 # ---- Readers ---------------------------------------------------------------------------------------------------------
 
 PYARROW_TYPES = {"null": "null", "bool": "bool", "int64": "int64", "uint64": "uint64", "double": "float64", "string": "string",
-                 "large_string": "string", "extension<arrow.json>": "json"}
+                 "large_string": "string"}
 
 
 def of_pyarrow(found):
@@ -76,8 +73,7 @@ def of_pyarrow(found):
     return Table(found.column_names, found.num_rows, transposed(columns, len(rows)), types)
 
 
-POLARS_TYPES = {"Null": "null", "Boolean": "bool", "Int64": "int64", "UInt64": "uint64", "Float64": "float64", "String": "string",
-                "Extension('arrow.json', String, '')": "json"}
+POLARS_TYPES = {"Null": "null", "Boolean": "bool", "Int64": "int64", "UInt64": "uint64", "Float64": "float64", "String": "string"}
 
 
 def of_polars(found):
@@ -134,8 +130,8 @@ FORMATS = {"n": "null", "b": "bool", "l": "int64", "L": "uint64", "g": "float64"
 def of_c(line):
     """What the C program printed."""
     found = table.strict_json(line, table.answered_object)
-    types = ["json" if extension == "arrow.json" else FORMATS[layout] for _, layout, extension in found["columns"]]
-    return Table([name for name, _, _ in found["columns"]], found["rows"], found["cells"], types)
+    types = [FORMATS[layout] for _, layout in found["columns"]]
+    return Table([name for name, _ in found["columns"]], found["rows"], found["cells"], types)
 
 
 def of_csv(path):

@@ -1048,8 +1048,8 @@ class Frame {
   Diagnostics diagnostics() const & noexcept { return Diagnostics(get()); }
   void diagnostics() const && = delete;
 
-  /// Exports the frame as a stream of Arrow record batches, without a copy. Columns of JSON are of
-  /// Arrow's extension type `arrow.json`.
+  /// Exports the frame as a stream of Arrow record batches, without a copy. Columns of JSON are
+  /// text, whose field has the metadata `libresult.type`: `json`.
   ///
   /// The caller releases `*out` as Arrow says, which most readers do; it may outlive the frame.
   void export_to(ArrowArrayStream *out) const {

@@ -151,7 +151,8 @@ pub extern "C" fn libresult_frame_diagnostic_at(frame: Option<&Frame>, index: us
 }
 
 /// Exports the frame as a stream of Arrow record batches, without a copy: of `batch_rows` rows each,
-/// as the frame was read. Columns of JSON are of Arrow's extension type `arrow.json`.
+/// as the frame was read. Columns of JSON are text, whose field has the metadata
+/// `libresult.type`: `json`.
 ///
 /// The caller releases `*out` as Arrow says; it may outlive `frame`. On failure `out->release` is
 /// NULL.

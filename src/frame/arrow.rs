@@ -16,7 +16,7 @@ pub type ArrowStream = FFI_ArrowArrayStream;
 
 impl Frame {
     /// The frame as a stream of Arrow record batches of `batch_rows` rows, without a copy: columns of JSON are those of
-    /// text with the extension type `arrow.json`.
+    /// text, whose field has the metadata `libresult.type`: `json`.
     ///
     /// # Errors
     /// `Internal`, a bug in libresult.
@@ -67,10 +67,8 @@ fn field(name: &str, kind: ColumnType, is_long: bool) -> Field {
     if kind != ColumnType::Json {
         return field;
     }
-    let extension = [("ARROW:extension:name", "arrow.json"), ("ARROW:extension:metadata", "")];
-    let extension: HashMap<String, String> =
-        extension.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    field.with_metadata(extension)
+    // Not Arrow's extension type `arrow.json`: Polars and pyarrow then can neither compare nor sort nor write the column.
+    field.with_metadata(HashMap::from([("libresult.type".to_owned(), "json".to_owned())]))
 }
 
 #[cfg(test)]

@@ -30,8 +30,7 @@ import (
 // [libresult.Run.ReadFrame] said. They share the memory of the frame, and may outlive it: it goes
 // when the frame is closed and all are released, as always in Arrow for Go.
 //
-// A column of JSON is one of strings, whose field has the metadata of Arrow's extension type
-// "arrow.json".
+// A column of JSON is one of strings, whose field has the metadata "libresult.type": "json".
 func Records(frame *libresult.Frame) (array.RecordReader, error) {
 	stream := new(C.struct_ArrowArrayStream)
 	if err := export.Stream(frame, unsafe.Pointer(stream)); err != nil {

@@ -222,9 +222,9 @@ func TestSchema(t *testing.T) {
 		if field.Type != want[field.Name] || !field.Nullable {
 			t.Errorf("field %v, want %v", field, want[field.Name])
 		}
-		extension, _ := field.Metadata.GetValue("ARROW:extension:name")
-		if isJSON := extension == "arrow.json"; isJSON != (field.Name == "json") || !isJSON && extension != "" {
-			t.Errorf("field %s has the extension %q", field.Name, extension)
+		kind, _ := field.Metadata.GetValue("libresult.type")
+		if isJSON := kind == "json"; isJSON != (field.Name == "json") || !isJSON && kind != "" {
+			t.Errorf("field %s is of type %q", field.Name, kind)
 		}
 	}
 }
