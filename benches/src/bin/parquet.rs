@@ -8,7 +8,12 @@ use result::Run;
 fn main() -> ExitCode {
     frame::main(|words| {
         let [run, file, more @ ..] = words else { return Err("parquet RUN FILE [threads N]".into()) };
-        Run::open(run, &[], None)?.write_parquet(file, &frame::Arguments::new(more).settings(), None, None)?;
+        Run::open(run, &[], None)?.write_parquet(
+            file,
+            &frame::Arguments::new(more).settings(),
+            None,
+            None,
+        )?;
         println!("written");
         Ok(())
     })
