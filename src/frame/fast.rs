@@ -111,6 +111,13 @@ struct Cell {
     word: u64,
 }
 
+impl Cell {
+    /// A cell of no column yet.
+    fn new(kind: Kind, word: u64, length: usize) -> Self {
+        Cell { kind, column: NO_COLUMN, length: length as u32, word }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Null,
@@ -126,7 +133,7 @@ enum Kind {
     OtherJson,
     /// The cells that follow are those of a group, up to `GroupEnd`; the column is the group.
     GroupStart,
-    /// Its text starts at `word`; `length` is the place of its first cell.
+    /// Where its text starts and ends is in the halves of `word`; `length` is the place of its first cell.
     GroupEnd,
     GroupRepeat,
 }
@@ -234,13 +241,8 @@ impl Fast {
                     return Some(FastRow { end: end_of_line(data, at)?, iteration });
                 }
                 if let Some((_, group, text, cells)) = open_group.filter(|(of, ..)| *of == node) {
-                    self.cells.push(Cell {
-                        kind: Kind::GroupEnd,
-                        column: group,
-                        length: cells as u32,
-                        word: text as u64,
-                    });
-                    self.cells.push(Cell { kind: Kind::Null, column: NO_COLUMN, length: 0, word: at as u64 });
+                    let word = ((text as u64) << 32) | at as u64;
+                    self.cells.push(Cell { kind: Kind::GroupEnd, column: group, length: cells as u32, word });
                     open_group = None;
                 }
                 continue;
@@ -253,128 +255,96 @@ impl Fast {
             state.seen = self.stamp;
             let (column, depth) = (state.column, state.depth);
             is_inside = false;
-            let (kind, word, length) = match *data.get(at)? {
-                b'-' | b'0'..=b'9' => match decimal(data, at) {
-                    Some((number, end)) => {
-                        let start = std::mem::replace(&mut at, end);
-                        match number {
-                            Decimal::Float(number) => (Kind::Float, number.to_bits(), 0),
-                            Decimal::Int(number) => {
-                                if state.is_iteration {
-                                    iteration = Some(number);
-                                }
-                                (Kind::Int, number as u64, 0)
-                            }
-                            Decimal::UInt(number) => (Kind::UInt, number, 0),
-                            Decimal::Big => (Kind::Big, start as u64, end - start),
-                        }
+            if data.get(at) == Some(&b'{') && data.get(at + 1) != Some(&b'}') {
+                if depth as usize >= self.max_depth {
+                    return None;
+                }
+                if depth == 1 {
+                    let place = self.group(node);
+                    let group = &self.groups[place as usize];
+                    if group.row == row && data[at..].starts_with(&group.text) {
+                        at += group.text.len();
+                        self.cells.push(Cell { kind: Kind::GroupRepeat, column: place, length: 0, word: 0 });
+                        continue;
                     }
-                    None => {
-                        at = word_end(data, at, b"-Infinity")?;
-                        (Kind::Float, f64::NEG_INFINITY.to_bits(), 0)
+                    if group.pending > 0 || group.misses < Group::MOST_MISSES {
+                        self.cells.push(Cell { kind: Kind::GroupStart, column: place, length: 0, word: 0 });
                     }
-                },
-                b'"' => {
-                    let start = at + 1;
-                    let (end, has_escape) = scan_text(data, start)?;
-                    if has_escape {
-                        let place = self.texts.len();
-                        at = unescape(data, at + 1, end, &mut self.texts)?;
-                        (Kind::OtherText, place as u64, self.texts.len() - place)
-                    } else {
-                        at = end + 1;
-                        (Kind::Text, start as u64, end - start)
+                    if group.misses < Group::MOST_MISSES {
+                        open_group = Some((node, place, at, self.cells.len()));
                     }
                 }
-                b'{' if data.get(at + 1) == Some(&b'}') => {
-                    if depth as usize >= self.max_depth {
-                        return None;
-                    }
-                    at += 2;
-                    let start = self.texts.len();
-                    self.texts.extend_from_slice(b"{}");
-                    (Kind::OtherJson, start as u64, 2)
-                }
-                b'{' => {
-                    if depth as usize >= self.max_depth {
-                        return None;
-                    }
-                    if depth == 1 {
-                        let place = self.group(node);
-                        let group = &self.groups[place as usize];
-                        let is_same = group.row == row && data[at..].starts_with(&group.text);
-                        if is_same {
-                            at += group.text.len();
-                            self.cells.push(Cell {
-                                kind: Kind::GroupRepeat,
-                                column: place,
-                                length: 0,
-                                word: 0,
-                            });
-                            continue;
-                        }
-                        if group.pending > 0 || group.misses < Group::MOST_MISSES {
-                            self.cells.push(Cell {
-                                kind: Kind::GroupStart,
-                                column: place,
-                                length: 0,
-                                word: 0,
-                            });
-                        }
-                        if group.misses < Group::MOST_MISSES {
-                            open_group = Some((node, place, at, self.cells.len()));
-                        }
-                    }
-                    at += 1;
-                    is_inside = true;
-                    continue;
-                }
-                b'[' => {
-                    let place = self.texts.len();
-                    let most = self.max_depth.checked_sub(depth as usize)?;
-                    at = match list(data, at, most, &mut self.texts) {
-                        Some(end) => end,
-                        None => {
-                            self.texts.truncate(place);
-                            any_list(data, at, most, &mut self.texts)?
-                        }
-                    };
-                    (Kind::OtherJson, place as u64, self.texts.len() - place)
-                }
-                b'n' => {
-                    at = word_end(data, at, b"null")?;
-                    (Kind::Null, 0, 0)
-                }
-                b't' => {
-                    at = word_end(data, at, b"true")?;
-                    (Kind::Bool, 1, 0)
-                }
-                b'f' => {
-                    at = word_end(data, at, b"false")?;
-                    (Kind::Bool, 0, 0)
-                }
-                b'N' => {
-                    at = word_end(data, at, b"NaN")?;
-                    (Kind::Float, f64::NAN.to_bits(), 0)
-                }
-                b'I' => {
-                    at = word_end(data, at, b"Infinity")?;
-                    (Kind::Float, f64::INFINITY.to_bits(), 0)
-                }
-                _ => return None,
-            };
-            if column != NO_COLUMN {
-                self.cells.push(Cell { kind, column, length: length as u32, word });
+                at += 1;
+                is_inside = true;
+                continue;
             }
+            let is_iteration = state.is_iteration;
+            let (cell, end) = self.scalar(data, at, depth)?;
+            at = end;
+            if is_iteration && cell.kind == Kind::Int {
+                iteration = Some(cell.word as i64);
+            }
+            if column != NO_COLUMN {
+                self.cells.push(Cell { column, ..cell });
+            }
+        }
+    }
+
+    /// The cell that the value at `start` is, and where that ends: a number, a text, a word, a list or an empty object.
+    #[inline(always)]
+    fn scalar(&mut self, data: &[u8], start: usize, depth: u32) -> Option<(Cell, usize)> {
+        let word = |kind, word, text: &[u8]| Some((Cell::new(kind, word, 0), word_end(data, start, text)?));
+        let here = start as u64;
+        match *data.get(start)? {
+            b'-' | b'0'..=b'9' => {
+                let Some((number, end)) = decimal(data, start) else {
+                    return word(Kind::Float, f64::NEG_INFINITY.to_bits(), b"-Infinity");
+                };
+                let cell = match number {
+                    Decimal::Float(number) => Cell::new(Kind::Float, number.to_bits(), 0),
+                    Decimal::Int(number) => Cell::new(Kind::Int, number as u64, 0),
+                    Decimal::UInt(number) => Cell::new(Kind::UInt, number, 0),
+                    Decimal::Big => Cell::new(Kind::Big, here, end - start),
+                };
+                Some((cell, end))
+            }
+            b'"' => {
+                let (end, has_escape) = scan_text(data, start + 1)?;
+                if !has_escape {
+                    return Some((Cell::new(Kind::Text, here + 1, end - start - 1), end + 1));
+                }
+                let place = self.texts.len();
+                let end = unescape(data, start + 1, end, &mut self.texts)?;
+                Some((Cell::new(Kind::OtherText, place as u64, self.texts.len() - place), end))
+            }
+            b'{' => {
+                let end = ((depth as usize) < self.max_depth).then_some(start + 2)?;
+                let place = self.texts.len();
+                self.texts.extend_from_slice(b"{}");
+                Some((Cell::new(Kind::OtherJson, place as u64, 2), end))
+            }
+            b'[' => {
+                let place = self.texts.len();
+                let most = self.max_depth.checked_sub(depth as usize)?;
+                let end = list(data, start, most, &mut self.texts).or_else(|| {
+                    self.texts.truncate(place);
+                    any_list(data, start, most, &mut self.texts)
+                })?;
+                Some((Cell::new(Kind::OtherJson, place as u64, self.texts.len() - place), end))
+            }
+            b'n' => word(Kind::Null, 0, b"null"),
+            b't' => word(Kind::Bool, 1, b"true"),
+            b'f' => word(Kind::Bool, 0, b"false"),
+            b'N' => word(Kind::Float, f64::NAN.to_bits(), b"NaN"),
+            b'I' => word(Kind::Float, f64::INFINITY.to_bits(), b"Infinity"),
+            _ => None,
         }
     }
 
     /// Puts the row that was read last into the table.
     pub(super) fn put(&mut self, table: &mut Table, data: &[u8]) -> Result<()> {
         let row = table.rows();
-        let mut place = 0;
-        while let Some(Cell { kind, column, length, word }) = self.cells.get(place).copied() {
-            place += 1;
+        for (place, Cell { kind, column, length, word }) in self.cells.iter().copied().enumerate() {
             let start = word as usize;
             let end = start + length as usize;
             let in_file = |start, end| data.get(start..end).unwrap_or_default();
@@ -400,13 +370,11 @@ impl Fast {
                     group.misses = 0;
                 }
                 Kind::GroupEnd => {
-                    let cells = &self.cells[length as usize..place - 1];
                     let group = &mut self.groups[column as usize];
-                    let end = self.cells.get(place).map_or(start, |cell| cell.word as usize);
-                    place += 1;
                     group.text.clear();
-                    group.text.extend_from_slice(&data[start..end]);
+                    group.text.extend_from_slice(in_file((word >> 32) as usize, word as u32 as usize));
                     group.columns.clear();
+                    let cells = &self.cells[length as usize..place];
                     group.columns.extend(cells.iter().map(|cell| cell.column));
                     group.row = row + 1;
                     group.misses += 1;

@@ -21,7 +21,7 @@ use crate::storage::{Blob, Location};
 const BLOCK: usize = if cfg!(feature = "fuzzing") { 64 } else { 256 * 1024 };
 
 /// No thread is worth less than this, unless it is asked for.
-const LEAST_PART: u64 = 4 << 20;
+pub(super) const LEAST_PART: u64 = 4 << 20;
 const MOST_THREADS: u64 = 1_024;
 
 /// What a part of the file holds.

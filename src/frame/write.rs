@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::json::LEAST_PART;
 use super::options::Options;
 use super::read::{Columns, Request, Source};
 use super::rows::Budget;
@@ -154,7 +155,9 @@ impl Pass<'_, '_> {
     fn run(&mut self, types: Option<Vec<(Arc<str>, ColumnType)>>) -> Result<Option<Output>> {
         let (start, destination, cancel) = (self.start, self.destination, self.request.cancel);
         let mut writing = Writing { start, destination, cancel, begun: None };
-        if self.request.options.threads == Some(1) {
+        let is_alone =
+            self.request.options.threads.map_or(self.source.size() < LEAST_PART, |threads| threads == 1);
+        if is_alone {
             let fits = self.read(types, &mut |order| writing.take(order))?;
             return if fits { writing.finish() } else { Ok(None) };
         }
