@@ -178,7 +178,7 @@ test: ## Runs all that follows, and sums up
 GO_MODULES := bindings/go bindings/go/arrow
 
 .PHONY: $(STEPS)
-lint: ## Checks layout and habits of the sources
+lint: build ## Checks layout and habits of the sources
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked

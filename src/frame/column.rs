@@ -292,15 +292,15 @@ impl ColumnBuilder {
         mixed
     }
 
-    /// About how many bytes the column takes.
-    pub(super) fn bytes(&self) -> usize {
+    /// About how many bytes the column takes once it has this many rows.
+    pub(super) fn bytes(&self, rows: u32) -> usize {
+        let rows = rows.max(self.rows) as usize;
         let store = match &self.store {
             Store::Unseen | Store::Null => 0,
-            Store::Bool(cells) => cells.len(),
-            Store::Int(cells) => cells.len() * 8,
-            Store::Float(cells) => cells.len() * 8,
-            Store::Text(texts) | Store::Json(texts) => texts.size(),
-            Store::Mixed(mixed) => mixed.tags.len() * 9 + mixed.texts.size(),
+            Store::Bool(_) => rows,
+            Store::Int(_) | Store::Float(_) => rows * 8,
+            Store::Text(texts) | Store::Json(texts) => texts.size() + rows * 4,
+            Store::Mixed(mixed) => rows * 9 + mixed.texts.size(),
         };
         size_of::<Self>() + store + self.nulls.capacity() * 8
     }

@@ -7,7 +7,7 @@ use super::column::{ColumnBuilder, Kinds};
 use super::json::{Each, JsonFile};
 use super::options::Options;
 use super::paths::Paths;
-use super::rows::{BATCH_BYTES, Budget, Iterations, Rows, Selection};
+use super::rows::{BATCH_BYTES, Budget, Iterations, Rows, Selection, too_much};
 use super::table::{Batch, Part};
 use super::{Column, ColumnType, Frame};
 use crate::cancel::{self, Cancel};
@@ -260,6 +260,11 @@ impl Joined {
     fn finish(self, seen: Seen, options: &Options) -> Result<Frame> {
         let names = self.columns.iter().map(|part| &*part.name);
         options.pick.check(u64::from(self.rows), names, seen.left_out())?;
+        // Each column gets as many rows as there are, however few name it.
+        let bytes: usize = self.columns.iter().map(|part| part.builder.bytes(self.rows)).sum();
+        if let Some(most) = options.max_memory.filter(|most| bytes as u64 > *most) {
+            return Err(too_much(most));
+        }
         let mut diagnostics = seen.diagnostics;
         let mut columns = Vec::with_capacity(self.columns.len());
         for Part { name, builder, has_conflict } in self.columns {

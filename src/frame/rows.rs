@@ -61,13 +61,15 @@ impl Budget {
         let Some(most) = self.most else { return Ok(()) };
         self.used.fetch_sub(before, Ordering::Relaxed);
         let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if used <= most {
-            return Ok(());
-        }
-        Err(Error::corrupt(format_args!(
-            "the columns take more than {most} bytes, which setting max_memory allows: ask for fewer with setting column"
-        )))
+        if used <= most { Ok(()) } else { Err(too_much(most)) }
     }
+}
+
+/// The columns take more memory than setting `max_memory` allows.
+pub(super) fn too_much(most: u64) -> Error {
+    Error::corrupt(format_args!(
+        "the columns take more than {most} bytes, which setting max_memory allows: ask for fewer with setting column"
+    ))
 }
 
 /// Takes the rows of one part of the reports.

@@ -171,7 +171,7 @@ impl Table {
 
     /// About how many bytes the columns take.
     pub(super) fn bytes(&self) -> usize {
-        self.columns.iter().map(|slot| slot.builder.bytes()).sum()
+        self.columns.iter().map(|slot| slot.builder.bytes(self.rows)).sum()
     }
 
     /// Takes the columns that rows have named, in the order of the first of those. What comes next are the first rows of

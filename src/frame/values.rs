@@ -132,13 +132,9 @@ impl Texts {
         self.bytes.get(self.ends.at(place)..self.ends.at(place + 1)).unwrap_or_default()
     }
 
-    /// About how many bytes they take.
+    /// How many bytes they have together.
     pub(super) fn size(&self) -> usize {
-        let end = match self.ends {
-            Ends::Short(_) => 4,
-            Ends::Long(_) => 8,
-        };
-        self.bytes.len() + self.ends.len() * end
+        self.bytes.len()
     }
 }
 

@@ -19,6 +19,8 @@ struct Case {
     files: Vec<(&'static str, Vec<u8>)>,
     /// A metric to rank by, beside the first one of the last report.
     metric: String,
+    /// Whether it is read as a frame and written as one.
+    is_frame: bool,
 }
 
 impl Case {
@@ -142,6 +144,55 @@ const SHAPES: &[(&str, Shape)] = &[
             "/".repeat(n)
         ))
     }),
+    ("frame: regular rows", |n| {
+        frame(&each(n, |i| format!("{{\"a\":{i},\"b\":{{\"c\":{i}.5,\"d\":[1,{i}]}},\"e\":\"x{i}\"}}")))
+    }),
+    ("frame: one wide row after another", |n| {
+        frame(&each(4, |row| object(n / 4, |i| format!("\"k{i}\":{row}"))))
+    }),
+    ("frame: a config that repeats", |n| {
+        let config = object(20, |i| format!("\"k{i}\":{i}"));
+        frame(&each(n / 20 + 1, |i| format!("{{\"a\":{i},\"config\":{config}}}")))
+    }),
+    ("frame: objects that change or lack", |n| {
+        let of = |i: usize| match i % 3 {
+            0 => format!("{{\"a\":{i}}}"),
+            1 => format!("{{\"config\":{{\"x\":{i},\"y\":[]}}}}"),
+            _ => format!("{{\"config\":{{\"x\":1}},\"a\":\"{i}\"}}"),
+        };
+        frame(&each(n, of))
+    }),
+    ("frame: rows that go both ways", |n| {
+        let config = object(20, |i| format!("\"k{i}\":{i}"));
+        let of =
+            |i| if i % 2 == 0 { format!("{{\"config\":{config}}}") } else { "{\"a\":1,\"a\":2}".to_owned() };
+        frame(&each(n / 10 + 1, of))
+    }),
+    ("frame: names that are contested", |n| {
+        frame(&each(n, |i| format!("{{\"a/b\":{i},\"a\":{{\"b\":{i}.5}},\"c\":1}}")))
+    }),
+    ("frame: steps of many kinds", |n| {
+        frame(&each(n, |i| format!("{{\"a\":1,{}\"b\":2}}", " ".repeat(i % 50))))
+    }),
+    ("frame: bad and glued lines", |n| {
+        let of = |i: usize| ["{\"a\":1", "{\"a\":1}{\"a\":2}", "{\"a\":1}", "nothing"][i % 4].to_owned();
+        frame(&each(n, of))
+    }),
+    ("frame: one kind after another", |n| {
+        let of = |i| {
+            format!("{{\"a\":{}}}", ["1", "1.5", "\"nan\"", "[1]", "null", "12345678901234567890123"][i % 6])
+        };
+        frame(&each(n, of))
+    }),
+    ("frame: long lists and texts", |n| {
+        frame(&[format!("{{\"l\":[{}],\"t\":\"{}\"}}", "[1.5],".repeat(n) + "2", "\\n\\u00e9".repeat(n))])
+    }),
+    ("frame: csv", |n| case_of_frame(csv(&each(n, |i| format!("{i},x{i},{}.5", i * 7))))),
+    ("frame: a snapshot", |n| {
+        let of =
+            |i| format!("{{\"checkpoint_dir_name\":\"c{i}\",\"metrics\":{{\"a\":{i},\"b\":{{\"c\":0.5}}}}}}");
+        case_of_frame(snapshot(&each(n, of).join(",")))
+    }),
 ];
 
 /// An exception of Train V2 whose second argument, a dict, is begun.
@@ -180,11 +231,24 @@ fn of_ranks(count: usize) -> String {
 }
 
 fn case(name: &'static str, data: Vec<u8>) -> Case {
-    Case { files: vec![(name, data)], metric: "no/such metric".to_owned() }
+    Case { files: vec![(name, data)], metric: "no/such metric".to_owned(), is_frame: false }
 }
 
 fn rows(rows: &[String]) -> Case {
     case("result.json", (rows.join("\n") + "\n").into_bytes())
+}
+
+/// The same, read as a frame too.
+fn frame(lines: &[String]) -> Case {
+    case_of_frame(rows(lines))
+}
+
+fn case_of_frame(case: Case) -> Case {
+    Case { is_frame: true, ..case }
+}
+
+fn each(count: usize, line: impl FnMut(usize) -> String) -> Vec<String> {
+    (0..count).map(line).collect()
 }
 
 fn csv(lines: &[String]) -> Case {
@@ -282,6 +346,12 @@ fn work(place: usize, size: usize) -> (usize, usize) {
                 let _ = opened.rank_checkpoints(metric, mode, &[]);
                 let _ = opened.best_checkpoint(metric, mode, &[("ties", "latest")]);
             }
+        }
+        if case.is_frame {
+            let frame = opened.read_frame(&[("threads", "1")], None).expect("a frame");
+            assert!(frame.row_count() > 0);
+            let csv = [run, "/out.csv"].concat();
+            opened.write_csv(&csv, &[("threads", "1")], None, None).expect("a file");
         }
     });
     fs::remove_dir_all(&scratch).expect("removing the run");
