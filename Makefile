@@ -235,7 +235,7 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 
 test-differences: build ## Holds our answers against those of the real Ray, later and live: a rule must explain each difference
 	@$(in_scratch) && failed=0; \
-	for test in differences live; do \
+	for test in differences differences_frame live; do \
 	  $(PYTHON) tests/$$test.py target/debug/examples/answers --scratch "$$scratch/runs" --self-test || failed=1; \
 	done; \
 	exit $$failed

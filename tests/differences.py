@@ -55,14 +55,19 @@ KEPT_OF_A_TEXT = 600  # characters of an error that a golden keeps
 NA_WORDS = set("#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|"))
 
 
-def flattened(row, prefix=""):
-    """A row as `pandas.json_normalize` makes it: no nested objects, no empty ones, a nested key before a literal one."""
-    flat = {prefix + key: value for key, value in row.items() if not isinstance(value, dict)}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            # pandas leaves out the separator after an empty key.
-            flat |= flattened(value, f"{prefix}{key}/" if prefix or key else "")
-    return flat
+def flattened(row):
+    """A row as `pandas.json_normalize` makes it: no nested objects, no empty ones, what is nested behind what is not, and
+    before it of one name."""
+    flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
+    return flat | {name: value for key, member in row.items() if isinstance(member, dict) for name, value in leaves(member, key)}
+
+
+def leaves(value, prefix):
+    """What is in a nested object: (flat name, value)."""
+    for key, member in value.items():
+        # pandas leaves out the separator after an empty key.
+        name = f"{prefix}/{key}" if prefix else key
+        yield from leaves(member, name) if isinstance(member, dict) else [(name, member)]
 
 
 def column_of_values(values):
@@ -101,12 +106,17 @@ def csv_lines(text):
     return [row for row in rows if any(cell.strip() for cell in row) or len(row) > 1]
 
 
+def table_of_csv(text):
+    header, *lines = csv_lines(text) or [[]]
+    return Table([dict(zip(header, line)) for line in lines], column_of_cells, header)
+
+
 class Table:
     """The data frame in which Ray's V1 reader looks for the metrics of a checkpoint."""
 
-    def __init__(self, rows, column):
+    def __init__(self, rows, column, header=()):
         self.rows = rows  # as the file has them
-        keys = dict.fromkeys(key for row in rows for key in row)
+        keys = dict.fromkeys([*header, *(key for row in rows for key in row)])
         self.columns = {key: column([row.get(key, MISSING) for row in rows]) for key in keys}
 
     def row(self, index):
@@ -180,7 +190,7 @@ class Run:
 
     def answered(self, ours):
         """The same run, of which we answer otherwise."""
-        return Run(self.case, self.reader, self.ray, ours)
+        return type(self)(self.case, self.reader, self.ray, ours)
 
     # What the files say. A file that cannot be read as asked makes these raise.
 
@@ -220,8 +230,7 @@ class Run:
     def table(self):
         if self.rows_file == "result.json":
             return Table([flattened(row or {}) for row in self.rows], column_of_values)
-        header, *lines = csv_lines(self.text)
-        return Table([dict(zip(header, line)) for line in lines], column_of_cells)
+        return table_of_csv(self.text)
 
     @functools.cached_property
     def snapshot(self):
@@ -296,12 +305,12 @@ def same(one, other):
     return not any(compare.differences(one, other, ordered=False))
 
 
-def runs_of(corpus, cases, answers):
+def runs_of(corpus, cases, answers, kind=Run):
     """Each run of the corpus, once for each reader that judges it."""
     for case, answer in zip(cases, answers):
         ray = golden_of(corpus, case.name)["ray"]
         readers = {"train_v1": ["v1"], "train_v2": ["v2"]}.get(answer.get("layout"), ["v1", "v2"])
-        yield from (Run(case, reader, ray[reader], answer) for reader in readers)
+        yield from (kind(case, reader, ray[reader], answer) for reader in readers)
 
 
 def golden_of(corpus, name):
@@ -322,7 +331,6 @@ def judged_cases(corpus, scratch):
 
 
 # ---- Differences ----------------------------------------------------------------------------------------------------
-# For the data frame: add a facet, a function here that compares it, and rules.
 
 
 def differences(run):
@@ -561,7 +569,7 @@ def no_row_names_a_checkpoint(run, difference):
     """Ray raises a KeyError if there are checkpoint directories and no row has `checkpoint_dir_name`, as in runs up to Ray
     2.6, of Tune's class API, and without rows; here such directories are checkpoints."""
     return difference.ray == "builtins.KeyError" and run.ray["message"] == f"'{DIR_NAME}'" \
-        and run.directories and DIR_NAME not in csv_header(run) + list(run.table.columns)
+        and run.directories and DIR_NAME not in run.table.columns
 
 
 def csv_header(run):
@@ -793,8 +801,7 @@ def no_rows(run, difference):
 
 
 def read_csv(run):
-    header, *lines = csv_lines(run.read("progress.csv").decode("utf-8")) or [[]]
-    return Table([dict(zip(header, line)) for line in lines], column_of_cells)
+    return table_of_csv(run.read("progress.csv").decode("utf-8"))
 
 
 def says(cell, value):
@@ -1246,15 +1253,17 @@ def return_value_unknown(run, difference):
 
 # ---- The page -------------------------------------------------------------------------------------------------------
 
-LIVE = "\n## Beside the live Ray\n"  # the section of live.py, which is the last
+# The sections of others, which stand last.
+DATA_FRAME, LIVE = "The data frame", "Beside the live Ray"
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 ELSEWHERE = "only seen elsewhere"
 
 
-def read_page(live):
-    """The rules on the page: {id: (sentence, why, example)}; the example is None for a rule only seen elsewhere."""
+def read_page(section):
+    """The rules in a section of the page: {id: (sentence, why, example)}; the example is None for a rule only seen elsewhere."""
     with open(PAGE, encoding="utf-8") as f:
-        rows = ROW.findall(f.read().split(LIVE)[live])
+        first, *others = re.split(f"^## ({DATA_FRAME}|{LIVE})$", f.read(), flags=re.MULTILINE)
+    rows = ROW.findall({None: first, **dict(zip(others[::2], others[1::2]))}[section])
     rules = {rule: (text, why, None if example == ELSEWHERE else example.strip("`")) for rule, text, why, example in rows}
     assert len(rules) == len(rows), f"docs/differences.md has a rule twice: {[row[0] for row in rows]}"
     return rules
@@ -1382,7 +1391,7 @@ class Comparison:
     """What is held against Ray, and what explains where it differs."""
     title: str
     description: str
-    live: bool  # whether its rules stand in that section of the page
+    section: str  # of the page, in which its rules stand; None for those before
     facets: tuple
     rules: dict
     cases: object  # (corpus, scratch) -> cases
@@ -1427,7 +1436,7 @@ def judge(comparison, options, scratch):
 
     print_rules(comparison, used)
     own_corpus = os.path.realpath(options.corpus) == os.path.realpath(CORPUS)
-    wrong += check_page(read_page(comparison.live), comparison.all_rules, explained if own_corpus else None)
+    wrong += check_page(read_page(comparison.section), comparison.all_rules, explained if own_corpus else None)
     if options.self_test:
         found, missed = self_test((run for run in runs if run.title not in failed), comparison)
         print(f"{found} alterations of answers were found, {len(missed)} were not")
@@ -1466,5 +1475,5 @@ def main(comparison):
 
 
 if __name__ == "__main__":
-    RAY = Comparison("differences from Ray", __doc__, False, FACETS, RULES, judged_cases, runs_of, differences, explanations, altered_answers)
+    RAY = Comparison("differences from Ray", __doc__, None, FACETS, RULES, judged_cases, runs_of, differences, explanations, altered_answers)
     sys.exit(compare.in_deep_thread(functools.partial(main, RAY)))

@@ -344,7 +344,7 @@ def altered_answers(run):
 
 if __name__ == "__main__":
     LIVE = differences.Comparison(
-        "differences from the live Ray", __doc__, True, FACETS, RULES, asked_cases,
+        "differences from the live Ray", __doc__, differences.LIVE, FACETS, RULES, asked_cases,
         lambda corpus, cases, answers: [Run(case, live_answers(corpus, case), answer) for case, answer in zip(cases, answers)],
         found_differences, functools.partial(differences.explanations, rules=RULES), altered_answers)
     sys.exit(compare.in_deep_thread(functools.partial(differences.main, LIVE)))
