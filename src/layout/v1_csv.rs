@@ -1,7 +1,7 @@
 //! `progress.csv`, which counts where `result.json` has no row. CSV has no types: each column gets the
 //! narrowest that fits all its cells.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::diagnostic::{Finding, Place};
 use super::directory::{Directory, named};
@@ -40,8 +40,8 @@ pub(crate) struct CsvRows<'a> {
     blob: Box<dyn Blob>,
     header: Vec<String>,
     columns: Vec<Column>,
-    /// For each column the first one of its name: of equal names the last counts, in the place of the first.
-    first: Vec<usize>,
+    /// Where the cells of each column stand: of equal names the last counts, in the place of the first.
+    places: Vec<Option<usize>>,
     rows: u64,
 }
 
@@ -70,8 +70,8 @@ impl<'a> CsvRows<'a> {
         blob: Box<dyn Blob>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Self> {
-        let (header, columns, first) = Default::default();
-        let mut rows = CsvRows { run, limits, cancel, blob, header, columns, first, rows: 0 };
+        let (header, columns, places) = Default::default();
+        let mut rows = CsvRows { run, limits, cancel, blob, header, columns, places, rows: 0 };
         let mut header = Vec::new();
         let mut columns: Vec<Column> = Vec::new();
         let mut first = Vec::new();
@@ -104,7 +104,7 @@ impl<'a> CsvRows<'a> {
         })?;
         rows.header = header;
         rows.columns = columns;
-        rows.first = first;
+        rows.places = places_of(&first);
         rows.rows = count;
         Ok(rows)
     }
@@ -141,10 +141,12 @@ impl<'a> CsvRows<'a> {
     }
 
     fn row(&self, cells: &[String]) -> Object {
-        let mut values: Vec<Option<Value>> = vec![None; self.header.len()];
-        let cells = cells.iter().map(String::as_str).chain(std::iter::repeat(""));
-        for ((first, column), cell) in self.first.iter().zip(&self.columns).zip(cells) {
-            values[*first] = (!cell.is_empty()).then(|| column.value(cell));
+        // The first column of a name is never behind the last, so a short row has a place for each.
+        let mut values: Vec<Option<Value>> = vec![None; self.header.len().min(cells.len())];
+        for ((place, column), cell) in self.places.iter().zip(&self.columns).zip(cells) {
+            if let Some(place) = place.filter(|_| !cell.is_empty()) {
+                values[place] = Some(column.value(cell));
+            }
         }
         let named = self
             .header
@@ -244,6 +246,15 @@ impl Column {
 fn first_of_each_name(header: &[String]) -> Vec<usize> {
     let mut known = HashMap::new();
     header.iter().enumerate().map(|(column, name)| *known.entry(name).or_insert(column)).collect()
+}
+
+/// The place of each column that is the last of its name.
+fn places_of(first: &[usize]) -> Vec<Option<usize>> {
+    let mut seen = HashSet::new();
+    let mut places: Vec<Option<usize>> =
+        first.iter().rev().map(|place| seen.insert(*place).then_some(*place)).collect();
+    places.reverse();
+    places
 }
 
 fn is_integer(cell: &str) -> bool {
