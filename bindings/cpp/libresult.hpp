@@ -6,11 +6,13 @@
 //   for (auto [key, value] : run.metrics()) std::cout << key << ": " << value << '\n';
 //   auto frame = run.read_frame({{"column", "eval/*"}});
 //   for (double loss : frame.column<double>("eval/loss")) std::cout << loss << '\n';
+//   run.write_parquet("all.parquet", {{"on_exists", "replace"}});
 //
 // What the rules at the top of libresult.h become here:
 //
 //   * What can fail throws `Error`. Nothing else does: looking at what was read is `noexcept`, but for
-//     asking a frame for a column that it does not have, or not of that type.
+//     asking a frame for a column that it does not have, or not of that type. What a function of the
+//     caller's throws passes through the call that was given it.
 //   * What may be missing is `std::optional`. A value that may be missing is a `ValueRef`, which is
 //     then empty, and so is everything below it: `run.metrics()["no"]["such"]` is fine, and its
 //     `as_double()` is `std::nullopt`. A caller who wants an exception writes `as_double().value()`,
@@ -28,6 +30,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
@@ -36,6 +39,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -313,6 +317,56 @@ inline std::string text(libresult_text *owned) {
 inline const libresult_cancel *get(const Cancel *cancel) noexcept {
   return cancel != nullptr ? cancel->get() : nullptr;
 }
+
+// A progress function on its way through the C API, and what it threw there: C knows no exceptions.
+template <class Function>
+class Told {
+ public:
+  explicit Told(Function &function) noexcept : function_(function) {}
+
+  libresult_progress_fn callback() const noexcept {
+    if constexpr (std::is_null_pointer_v<Function>) {
+      return nullptr;
+    } else if constexpr (std::is_constructible_v<Function, std::nullptr_t> &&
+                         std::is_constructible_v<bool, Function &>) {
+      // A function pointer or a `std::function` that may be none.
+      return static_cast<bool>(function_) ? &Told::call : nullptr;
+    } else {
+      return &Told::call;
+    }
+  }
+
+  // After the call that was given the callback.
+  void check(libresult_error *error) const {
+    if (thrown_ != nullptr) {
+      libresult_error_free(error);
+      std::rethrow_exception(thrown_);
+    }
+    detail::check(error);
+  }
+
+ private:
+  static bool call(void *told, std::uint64_t done, std::uint64_t total) noexcept {
+    auto &self = *static_cast<Told *>(told);
+    try {
+      if constexpr (!std::is_null_pointer_v<Function>) {
+        return static_cast<bool>(self.function_(done, total));
+      }
+    } catch (...) {
+      self.thrown_ = std::current_exception();
+    }
+    return false;
+  }
+
+  Function &function_;
+  std::exception_ptr thrown_;
+};
+
+// Whether something tells progress: `bool(std::uint64_t done, std::uint64_t total)`, or `nullptr`.
+template <class Function>
+inline constexpr bool is_progress =
+    std::is_null_pointer_v<std::decay_t<Function>> ||
+    std::is_invocable_r_v<bool, Function &, std::uint64_t, std::uint64_t>;
 
 }  // namespace detail
 
@@ -1195,6 +1249,33 @@ class Run {
     }));
   }
 
+  /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all: the columns
+  /// of `read_frame`, those of JSON as text.
+  ///
+  /// Needs little memory, however long the run. `settings`: those of `read_frame` without `batch_rows`
+  /// and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`, `on_exists` (`fail`,
+  /// `replace`). `progress` is anything that can be called as `bool(std::uint64_t done, std::uint64_t
+  /// total)` with the bytes read and all there are (0 if that is unknown), on this thread, and says
+  /// whether to go on; what it throws, this throws. Throws `Code::io` if there is a file at `uri`
+  /// already, unless `on_exists` is `replace`; `Code::cancelled` if `progress` returns false; and
+  /// whatever `read_frame` throws.
+  template <class Progress = std::nullptr_t,
+            std::enable_if_t<detail::is_progress<Progress>, int> = 0>
+  void write_parquet(CString uri, Settings settings = {}, Progress &&progress = nullptr,
+                     const Cancel *cancel = nullptr) const {
+    write_with(libresult_run_write_parquet, uri, settings, progress, cancel);
+  }
+  /// Writes every report of the run to a CSV file (RFC 4180) at `uri`; as `write_parquet`.
+  ///
+  /// `settings`: `null`, the text of a missing cell, and `on_exists`, but nothing of Parquet's own. By
+  /// default a missing cell is empty, and an empty string `""`.
+  template <class Progress = std::nullptr_t,
+            std::enable_if_t<detail::is_progress<Progress>, int> = 0>
+  void write_csv(CString uri, Settings settings = {}, Progress &&progress = nullptr,
+                 const Cancel *cancel = nullptr) const {
+    write_with(libresult_run_write_csv, uri, settings, progress, cancel);
+  }
+
   /// What made the run fail, if its presence is `Presence::present`.
   std::optional<Failure> failure() const & noexcept {
     return detail::there<Failure>(libresult_run_failure(get()));
@@ -1279,6 +1360,14 @@ class Run {
   void get() const && = delete;
 
  private:
+  template <class Write, class Progress>
+  void write_with(Write write, CString uri, Settings settings, Progress &progress,
+                  const Cancel *cancel) const {
+    detail::Told<Progress> told(progress);
+    told.check(write(run_.get(), uri.get(), settings.data(), settings.size(), told.callback(), &told,
+                     detail::get(cancel)));
+  }
+
   Owned<libresult_run> run_;
 };
 
@@ -1287,7 +1376,7 @@ inline std::ostream &operator<<(std::ostream &out, const Run &run) { return out 
 
 // ---- The library -------------------------------------------------------------------------------
 
-/// Whether this build has `feature`: `s3`, `gs`, `abfs`, `http`, `arrow`, `parquet`.
+/// Whether this build has `feature`: `arrow`, `parquet`.
 inline bool supports(CString feature) noexcept { return libresult_supports(feature.get()); }
 
 /// The version of the library in use, such as `0.1.0`.

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <sstream>
@@ -94,6 +95,20 @@ static_assert(noexcept(std::declval<const Run &>().checkpoints()[0].name()));
 static_assert(noexcept(std::declval<const Frame &>().columns()[0].name));
 static_assert(noexcept(std::declval<const Frame &>().string(0, 0)));
 static_assert(std::is_trivially_copyable_v<ColumnView<double>>);
+
+// What tells progress says whether to go on.
+template <class Progress, class = void>
+constexpr bool tells_progress = false;
+template <class Progress>
+constexpr bool tells_progress<Progress, std::void_t<decltype(std::declval<const Run &>().write_csv(
+                                            "", {}, std::declval<Progress>()))>> = true;
+
+static_assert(tells_progress<std::function<bool(std::uint64_t, std::uint64_t)>>);
+static_assert(tells_progress<bool (&)(std::uint64_t, std::uint64_t)>);
+static_assert(tells_progress<std::nullptr_t>);
+static_assert(!tells_progress<void (*)(std::uint64_t, std::uint64_t)>);
+static_assert(!tells_progress<bool (*)(std::uint64_t)>);
+static_assert(!tells_progress<const Cancel *>);
 
 #if __cplusplus >= 202002L
 template <class T>
@@ -498,6 +513,104 @@ void arrow() {
   CHECK(stream.release == nullptr);
 }
 
+// ---- Files that are written ---------------------------------------------------------------------
+
+std::string content(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// An empty directory for what is written.
+std::string make_directory(const std::string &name) {
+  const std::string directory = scratch + '/' + name;
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  return directory + '/';
+}
+
+void writing() {
+  const Run run = Run::open(make_run("written", mixed_rows));
+  const std::string directory = make_directory("files");
+  const std::string csv = directory + "all.csv", parquet = directory + "all.parquet";
+  run.write_csv(csv);
+  CHECK(content(csv) == "f,i,u,b,s,j,n\r\n"
+                        "1.5,-3,18446744073709551615,true,x,[1],\r\n"
+                        ",,,,,,\r\n"
+                        "NaN,2,1,false,\"\",\"\"\"y\"\"\",\r\n");
+  run.write_parquet(parquet);
+  const std::string bytes = content(parquet);
+  CHECK(bytes.substr(0, 4) == "PAR1" && bytes.substr(bytes.size() - 4) == "PAR1");
+
+  THROWS(run.write_csv(csv), Code::io, csv);
+  THROWS(run.write_parquet(parquet, {{"on_exists", "fail"}}), Code::io, "on_exists");
+  const std::vector<Setting> settings{{"on_exists", "replace"}, {"column", "[is]"}, {"column", "i"}};
+  THROWS(run.write_csv(csv, settings), Code::invalid_argument, "'[is]'");
+  CHECK(content(parquet) == bytes && has(content(csv), "f,i,u"));
+  run.write_csv(csv, {{"on_exists", "replace"}, {"column", "i"}, {"null", "-"}, {"rows", "..2"}});
+  CHECK(content(csv) == "i\r\n-3\r\n-\r\n");
+  run.write_parquet(parquet, {{"on_exists", "replace"}, {"compression", "none"}});
+  CHECK(content(parquet) != bytes);
+  THROWS(run.write_csv(csv, {{"compression", "none"}}), Code::invalid_argument, "compression");
+  THROWS(run.write_parquet(directory + "no/such"), Code::io, "no/such");
+  THROWS(run.write_parquet(static_cast<const char *>(nullptr)), Code::invalid_argument, "uri");
+  CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 2);
+}
+
+bool go_on(std::uint64_t, std::uint64_t) { return true; }
+
+void progress() {
+  const Run run = Run::open(at("r260v1-nested"));
+  const std::string directory = make_directory("told");
+  const auto size = std::filesystem::file_size(at("r260v1-nested") + "/result.json");
+  std::uint64_t last = 0, calls = 0;
+  const auto tell = [&](std::uint64_t done, std::uint64_t total) {
+    CHECK(done >= last && done <= total && total == size);
+    last = done;
+    return ++calls > 0;
+  };
+  run.write_csv(directory + "1", {}, tell);
+  CHECK(last == size && calls > 0);
+  last = 0;
+  run.write_parquet(directory + "2", {}, tell);
+  CHECK(last == size);
+
+  run.write_csv(directory + "3", {}, go_on);
+  run.write_csv(directory + "4", {}, &go_on);
+  run.write_csv(directory + "5", {}, nullptr);
+  run.write_csv(directory + "6", {}, std::function<bool(std::uint64_t, std::uint64_t)>());
+  bool (*none)(std::uint64_t, std::uint64_t) = nullptr;
+  run.write_csv(directory + "7", {}, none);
+  run.write_csv(directory + "8", {}, {});
+  run.write_csv(directory + "9", {}, [calls = 0](auto, auto) mutable { return ++calls; });
+
+  const auto stop = [](std::uint64_t, std::uint64_t) { return false; };
+  THROWS(run.write_csv(directory + "stopped", {}, stop), Code::cancelled, "progress");
+  THROWS(run.write_parquet(directory + "stopped", {}, stop), Code::cancelled, "progress");
+  // An exception arrives as it was thrown, of whatever type.
+  for (const char *threads : {"1", "2"}) {
+    try {
+      run.write_parquet(directory + "thrown", {{"threads", threads}},
+                        [](std::uint64_t, std::uint64_t) -> bool { throw std::string("mine"); });
+      CHECK(!"it throws");
+    } catch (const std::string &thrown) {
+      CHECK(thrown == "mine");
+    }
+  }
+  const auto bad = [](std::uint64_t, std::uint64_t) -> bool { throw std::out_of_range("also mine"); };
+  try {
+    run.write_csv(directory + "thrown", {}, bad);
+    CHECK(!"it throws");
+  } catch (const std::out_of_range &thrown) {
+    CHECK(has(thrown.what(), "also mine"));
+  }
+  const Cancel cancel;
+  run.write_parquet(directory + "10", {}, nullptr, &cancel);
+  cancel.trigger();
+  THROWS(run.write_csv(directory + "stopped", {}, {}, &cancel), Code::cancelled, "cancelled");
+  THROWS(run.write_parquet(directory + "stopped", {}, tell, &cancel), Code::cancelled, "cancelled");
+  CHECK(std::distance(std::filesystem::directory_iterator(directory), {}) == 10);
+}
+
 // ---- Ownership ---------------------------------------------------------------------------------
 
 Checkpoint best_of(const std::string &name) {
@@ -593,12 +706,14 @@ int main(int argc, char **argv) {
     columns_that_are_not_there();
     reading_frames();
     arrow();
+    writing();
+    progress();
     lifetimes();
     metadata();
     CHECK(version() == std::to_string(LIBRESULT_VERSION_MAJOR) + '.' +
                            std::to_string(LIBRESULT_VERSION_MINOR) + '.' +
                            std::to_string(LIBRESULT_VERSION_PATCH));
-    CHECK(!supports("no such feature"));
+    CHECK(supports("arrow") && supports(std::string("parquet")) && !supports("no such feature"));
   } catch (const std::exception &error) {
     check(false, error.what(), __LINE__);
   }
