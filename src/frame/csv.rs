@@ -8,12 +8,15 @@ use super::read::Source;
 use super::values::Values;
 use super::write::{Destination, Output, Progress, TableWriter, Types, write};
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json_writer::append_float;
 use crate::storage::{Key, Settings};
 
 /// What is written at once.
 const BLOCK: usize = 64 * 1024;
+
+/// What a cell has in quotes only.
+const SPECIAL: [char; 4] = [',', '"', '\r', '\n'];
 
 /// Writes all reports to a CSV file at `uri`.
 pub(crate) fn write_csv(
@@ -28,6 +31,11 @@ pub(crate) fn write_csv(
     let options = Options::new(&settings)?;
     let destination = Destination::new(uri, &settings, cancel)?;
     let null = settings.word("null").unwrap_or_default();
+    if null.contains(SPECIAL) {
+        return Err(Error::invalid(
+            "setting null has a comma, a quote or a line end, which stands between cells",
+        ));
+    }
     let start = |types: &Types, output| -> Result<Box<dyn TableWriter>> {
         let mut writer = CsvWriter { output, null: null.to_owned(), text: Vec::new() };
         for (place, (name, _)) in types.iter().enumerate() {
@@ -64,7 +72,7 @@ impl CsvWriter {
 
     /// A text, in quotes where it would be taken for something else without them.
     fn cell(&mut self, text: &str) {
-        let is_plain = !text.is_empty() && text != self.null && !text.contains([',', '"', '\r', '\n']);
+        let is_plain = !text.is_empty() && text != self.null && !text.contains(SPECIAL);
         if is_plain {
             self.text.extend_from_slice(text.as_bytes());
             return;

@@ -24,6 +24,9 @@ const BLOCK: usize = if cfg!(feature = "fuzzing") { 64 } else { 256 * 1024 };
 pub(super) const LEAST_PART: u64 = 4 << 20;
 const MOST_THREADS: u64 = 1_024;
 
+/// Rows are handed on after so much of the file, however little memory their columns take: whoever watches sees progress.
+const MOST_UNTOLD: u64 = 32 << 20;
+
 /// What a part of the file holds.
 pub(super) struct Part<'a> {
     pub rows: Rows<'a>,
@@ -166,6 +169,8 @@ struct PartReader<'a, 'b> {
     diagnostics: Diagnostics,
     /// Whether room was made for all rows.
     is_expected: bool,
+    /// How much of the file the rows come from that were handed on.
+    told: u64,
 }
 
 impl<'a, 'b> PartReader<'a, 'b> {
@@ -182,6 +187,7 @@ impl<'a, 'b> PartReader<'a, 'b> {
             lines: 0,
             diagnostics: Diagnostics::default(),
             is_expected: false,
+            told: 0,
         }
     }
 
@@ -191,11 +197,13 @@ impl<'a, 'b> PartReader<'a, 'b> {
         Ok(Part { rows: self.rows, lines: self.lines, diagnostics: self.diagnostics })
     }
 
-    /// Hands on the rows so far, if they take enough memory.
+    /// Hands on the rows so far, if they take enough memory or much of the file.
     fn hand_on(&mut self, each: Each, done: u64) -> Result<()> {
-        if self.rows.table.bytes() + self.fast.pending_bytes() < BATCH_BYTES {
+        let bytes = self.rows.table.bytes() + self.fast.pending_bytes();
+        if bytes < BATCH_BYTES && done - self.told < MOST_UNTOLD {
             return Ok(());
         }
+        self.told = done;
         self.fast.settle(&mut self.rows.table);
         // Later rows are handed on too soon for the room that all would take.
         self.is_expected = true;

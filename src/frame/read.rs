@@ -16,6 +16,9 @@ use crate::layout::{CsvRows, Diagnostics, Finding, ReportFile, Reports};
 use crate::storage::{Key, Location, Settings};
 use crate::value::Value;
 
+/// About how many cells there are between two looks at how much memory all take.
+const CELLS: u64 = 65_536;
+
 /// Where the reports of a run are.
 pub(crate) struct Source<'a> {
     pub run: &'a Location,
@@ -124,7 +127,7 @@ impl Source<'_> {
                 for report in metrics.iter().filter_map(Value::as_object) {
                     rows.iterations.keep(Iterations::of_row(report));
                     rows.add(report)?;
-                    rows.hand_on(each)?;
+                    rows.hand_on(each, 0)?;
                 }
             }
             Reports::Csv(file) => {
@@ -134,7 +137,7 @@ impl Source<'_> {
                     let iteration = Iterations::of_row(&row.values);
                     rows.iterations.next(iteration, row.line, file.name, diagnostics);
                     rows.add(&row.values)?;
-                    rows.hand_on(each)
+                    rows.hand_on(each, row.byte)
                 })?;
                 for name in csv.columns_with_words().filter(|name| request.options.pick.wants(name)) {
                     note_words(name, file.name, diagnostics);
@@ -150,13 +153,13 @@ impl Source<'_> {
 
 impl Rows<'_> {
     /// Hands on the rows so far, if they take enough memory.
-    fn hand_on(&mut self, each: Each) -> Result<()> {
-        // The sum over all columns costs more than a row.
-        if self.count % 4_096 > 0 {
+    fn hand_on(&mut self, each: Each, done: u64) -> Result<()> {
+        // The sum over all columns costs more than a row, and rows of many columns fill a batch soon.
+        if self.count % (1 + CELLS / self.table.paths.columns().len().max(1) as u64) > 0 {
             return Ok(());
         }
         self.check_memory(0)?;
-        if self.table.bytes() < BATCH_BYTES { Ok(()) } else { each(self.table.take(), 0) }
+        if self.table.bytes() < BATCH_BYTES { Ok(()) } else { each(self.table.take(), done) }
     }
 }
 

@@ -173,6 +173,10 @@ impl Pass<'_, '_> {
             // Nobody receives any more once writing has failed, which the thread tells.
             let gone = |_| Error::new(Code::Internal, "the thread that writes has ended");
             let fits = self.read(types, &mut |order| sender.send(order).map_err(gone));
+            if fits.is_err() {
+                // What was begun is not to be finished. If the thread has ended, it knows why.
+                let _ = sender.send(Order::GiveUp);
+            }
             drop(sender);
             let written = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match (fits, written) {
@@ -195,14 +199,10 @@ impl Pass<'_, '_> {
             hand_on(Order::Begin(types.clone()))?;
         }
         let (mut fits, mut rows) = (true, 0);
-        let total = if *before > 0 { *before * 2 } else { source.size() };
+        let (size, again) = (source.size(), *before > 0);
         let seen = source.stream(request, &Budget::new(None), &mut |batch, done| {
             cancel::check(request.cancel)?;
             rows += u64::from(batch.rows);
-            let goes_on = progress.as_mut().is_none_or(|progress| progress(*before + done, total));
-            if !goes_on {
-                return Err(Error::new(Code::Cancelled, "the call was cancelled by its progress function"));
-            }
             if !is_known {
                 columns.add(&batch);
             }
@@ -217,6 +217,11 @@ impl Pass<'_, '_> {
                     fits = false;
                     hand_on(Order::GiveUp)?;
                 }
+            }
+            let total = if fits && !again { size } else { 2 * size };
+            let goes_on = progress.as_mut().is_none_or(|progress| progress(*before + done, total));
+            if !goes_on {
+                return Err(Error::new(Code::Cancelled, "the call was cancelled by its progress function"));
             }
             if fits { hand_on(Order::Put(batch)) } else { Ok(()) }
         })?;

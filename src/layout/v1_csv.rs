@@ -136,7 +136,8 @@ impl<'a> CsvRows<'a> {
                 return Ok(());
             }
             number += 1;
-            each(Row { number: number - 1, line: place.line, values: self.row(&cells) })
+            let byte = place.byte.unwrap_or_default();
+            each(Row { number: number - 1, line: place.line, byte, values: self.row(&cells) })
         })
     }
 

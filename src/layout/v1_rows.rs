@@ -26,6 +26,8 @@ pub(crate) struct Row {
     pub number: u64,
     /// Its line, from 1; 0 if that is not known.
     pub line: u64,
+    /// Where it starts in the file.
+    pub byte: u64,
     pub values: Object,
 }
 
@@ -104,7 +106,7 @@ impl<'a> JsonRows<'a> {
                     Ok(rows) => {
                         for values in rows {
                             key_seen |= values.get(CHECKPOINT_KEY).is_some();
-                            each(Row { number: number - 1, line: lines, values }, diagnostics)?;
+                            each(Row { number: number - 1, line: lines, byte: offset, values }, diagnostics)?;
                         }
                     }
                     // A last line that is not ended is left to `last`.

@@ -89,5 +89,6 @@ void test_frame(void);
 void test_metadata(void);
 void test_objects(void);
 void test_values(void);
+void test_write(void);
 
 #endif

@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
   test_metadata();
   test_objects();
   test_values();
+  test_write();
   printf("%d passed, %d failed\n", passed, failed);
   return failed > 0 ? 1 : 0;
 }
