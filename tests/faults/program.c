@@ -3,6 +3,8 @@
 //
 //   program open RUN             reads everything
 //   program frame RUN            prints how many reports it has; opening is not tested here
+//   program csv RUN FILE THREADS, program parquet RUN FILE THREADS
+//                                write it to a file, and replace that; opening is not tested here
 //   program read CHECKPOINT      prints the metadata
 //   program write CHECKPOINT JSON
 //   program update CHECKPOINT JSON
@@ -58,6 +60,19 @@ static int read_frame(const char *uri) {
   return status;
 }
 
+static int write_file(const char *format, const char *uri, const char *file, const char *threads) {
+  libresult_run *run = NULL;
+  libresult_error *error = libresult_run_open(uri, NULL, 0, NULL, &run);
+  if (error) return end(error), 2;
+  const libresult_setting settings[] = {{"on_exists", "replace"}, {"threads", threads}};
+  begin();
+  int status = end(strcmp(format, "csv") == 0
+                       ? libresult_run_write_csv(run, file, settings, 2, NULL, NULL, NULL)
+                       : libresult_run_write_parquet(run, file, settings, 2, NULL, NULL, NULL));
+  libresult_run_free(run);
+  return status;
+}
+
 static int use_checkpoint(const char *verb, const char *uri, const char *json) {
   libresult_checkpoint *checkpoint = NULL;
   libresult_error *error = libresult_checkpoint_open(uri, NULL, 0, NULL, &checkpoint);
@@ -79,8 +94,14 @@ static int use_checkpoint(const char *verb, const char *uri, const char *json) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3) return fputs("usage: program open|frame|read|write|update PATH [JSON]\n", stderr), 2;
+  if (argc < 3) {
+    fputs("usage: program open|frame|csv|parquet|read|write|update PATH [JSON|FILE THREADS]\n", stderr);
+    return 2;
+  }
   if (strcmp(argv[1], "frame") == 0) return read_frame(argv[2]);
+  if (strcmp(argv[1], "csv") == 0 || strcmp(argv[1], "parquet") == 0) {
+    return argc > 4 ? write_file(argv[1], argv[2], argv[3], argv[4]) : 2;
+  }
   begin();
   if (strcmp(argv[1], "open") == 0) return open_run(argv[2]);
   return use_checkpoint(argv[1], argv[2], argc > 3 ? argv[3] : NULL);

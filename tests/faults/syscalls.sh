@@ -1,7 +1,7 @@
 #!/bin/sh
-# Lets every system call of the library fail, one at a time, and the process be killed at each: metadata is whole after
-# it, the old or the new; no temporary file is left unless the process was killed; opening a run answers or returns an
-# error, as does reading its reports, which are all or none, and neither crashes. Needs strace.
+# Lets every system call of the library fail, one at a time, and the process be killed at each: metadata and files of
+# reports are whole after it, the old or the new; no temporary file is left unless the process was killed; opening a run
+# answers or returns an error, as does reading its reports, which are all or none, and neither crashes. Needs strace.
 #
 #   syscalls.sh PROGRAM CORPUS     PROGRAM is program.c, linked with the library
 set -eu
@@ -113,6 +113,66 @@ for verb in write update; do
 done
 faults='signal=KILL'
 each_call whole "update" "$program" update "$checkpoint" "$json"
+
+# ---- Files of reports ----
+
+# Large enough that it is written in several pieces.
+run=$scratch/run
+mkdir "$run"
+awk 'BEGIN { for (i = 0; i < 4000; i++) printf "{\"step\": %d, \"loss\": %d.5, \"x\": \"row %d %d\"}\n", i, i % 97, i, i * i }' \
+    > "$run/result.json"
+directory=$scratch/files
+file=$directory/file
+
+prepare() {
+    rm -rf "$directory"
+    mkdir "$directory"
+    cp "$scratch/old" "$file"
+}
+
+file_is() { cmp -s "$file" "$scratch/$1"; }
+
+file_whole_and_tidy() {
+    case $status in
+        0) file_is new || fail "$1: reports success, but the file is not the new one" ;;
+        1) file_is old || file_is new || fail "$1: the file is neither the old nor the new one" ;;
+        *) fail "$1: ends with $status" ;;
+    esac
+    [ "$(ls -A "$directory")" = file ] || fail "$1: left behind: $(ls -A "$directory")"
+}
+
+file_whole_and_told() {
+    file_whole_and_tidy "$1"
+    [ "$status" = 0 ] || [ -s "$scratch/errors" ] || fail "$1: an error without a message"
+}
+
+file_whole() {
+    [ "$status" = 137 ] || fail "$1: not killed, but ends with $status"
+    file_is old || file_is new || fail "$1: the file is neither the old nor the new one"
+    # What a killed process left behind disturbs nobody.
+    "$program" "$format" "$run" "$file" 1 2> "$scratch/errors" || fail "$1: it cannot be written afterwards"
+    file_is new || fail "$1: it is not the new one afterwards"
+}
+
+file_whole_or_killed() { if [ "$status" = 137 ]; then file_whole "$1"; else file_whole_and_tidy "$1"; fi; }
+
+all_calls=$calls
+for format in csv parquet; do
+    prepare
+    "$program" $format "$run" "$file" 1
+    cp "$file" "$scratch/new"
+    if file_is old; then fail "$format writes nothing"; fi
+    faults='error=EIO error=ENOSPC'
+    each_call file_whole_and_told "$format" "$program" $format "$run" "$file" 1
+    faults='signal=KILL'
+    each_call file_whole "$format" "$program" $format "$run" "$file" 1
+    # On a thread of its own. strace counts the calls of each thread for itself, so only those are meant which the first
+    # thread does not make; the program's own message is one that it then cannot write.
+    calls='write fchmod'
+    faults='error=EIO error=ENOSPC signal=KILL'
+    each_call file_whole_or_killed "$format with threads" "$program" $format "$run" "$file" 2
+    calls=$all_calls
+done
 
 # ---- Reading ----
 
