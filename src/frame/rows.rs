@@ -12,7 +12,7 @@ use crate::value::{Object, Value};
 
 /// Rows that are not kept are handed on when their columns take this much memory.
 /// For the fuzzers, very little.
-pub(super) const BATCH_BYTES: usize = if cfg!(feature = "fuzzing") { 256 } else { 8 << 20 };
+pub(super) const BATCH_BYTES: usize = if cfg!(feature = "fuzzing") { 256 } else { 6 << 20 };
 
 /// The key of a V1 row that counts the iterations of the training.
 pub(super) const ITERATION_KEY: &str = "training_iteration";
