@@ -385,3 +385,15 @@ fn a_file_that_is_written_twice_can_be_stopped_in_between() {
     }
     fs::remove_dir_all(&directory).expect("removing it");
 }
+
+#[test]
+fn a_file_has_no_more_row_groups_than_the_format_can_count() {
+    let directory = scratch("groups");
+    let (out, run) = (directory.join("out"), long_run());
+    let path = out.to_str().expect("UTF-8");
+    let settings = [("row_group_rows", "1"), ("column", "late")];
+    let error = run.write_parquet(path, &settings, None, None).expect_err("60,000 row groups");
+    assert!(error.code() == Code::InvalidArgument && error.message().contains("row_group_rows"), "{error}");
+    assert_eq!(fs::read_dir(&directory).expect("a directory").count(), 0);
+    fs::remove_dir_all(&directory).expect("removing it");
+}

@@ -467,7 +467,7 @@ static void schema_of(struct ArrowArrayStream *stream) {
   }
   // Pairs, each part after its length: the number of pairs and the first length take 8 bytes.
   const char *metadata = child(&schema, "list")->metadata;
-  CHECK(metadata && memcmp(metadata + 8, "ARROW:extension:", 16) == 0);
+  CHECK(metadata && memcmp(metadata + 8, "libresult.type", 14) == 0);
   CHECK(!child(&schema, "text")->metadata);
   schema.release(&schema);
 }
