@@ -1,4 +1,4 @@
-//! Pure functions on bytes: JSON as Python writes it, lines, CSV, error logs.
+//! Pure functions on bytes: JSON as Python writes it, lines, numbers, CSV, error logs, pickles.
 
 pub(crate) mod csv;
 pub(crate) mod decimal;
@@ -7,6 +7,7 @@ pub(crate) mod exception;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod pickle;
+pub(crate) mod pieces;
 pub(crate) mod python;
 
 use std::borrow::Cow;
