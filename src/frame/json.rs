@@ -95,7 +95,7 @@ impl<'a> JsonFile<'a> {
         let mut reader = PartReader::new(self);
         let size = self.file.size;
         let most = self.file.limits.line_bytes;
-        let mut buffer = vec![0; BLOCK];
+        let mut buffer = vec![0; usize::try_from(size).map_or(BLOCK, |size| BLOCK.min(size + 1))];
         // The byte before tells whether a line starts with the range.
         let mut offset = range.start.saturating_sub(1);
         let mut is_in_line = range.start > 0;

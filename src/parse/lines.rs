@@ -35,7 +35,9 @@ pub(crate) struct Blocks<R> {
 impl<R: FnMut(u64, &mut [u8]) -> Result<usize>> Blocks<R> {
     /// `read` fills a buffer from an offset, and returns less than asked for only at the end.
     pub(crate) fn new(read: R, length: u64, max_line: u64) -> Self {
-        Blocks { read, length, max_line, buffer: vec![0; BLOCK], offset: 0, filled: 0, done: 0 }
+        // Of a small file all is read at once; less memory is asked for then, which is there already.
+        let most = usize::try_from(length).map_or(BLOCK, |length| BLOCK.min(length + 1));
+        Blocks { read, length, max_line, buffer: vec![0; most], offset: 0, filled: 0, done: 0 }
     }
 
     /// The next lines, each with its `\n`, and where in the file they start. The last line of the file may
