@@ -195,11 +195,18 @@ def arrow_lines(column, name):
         yield objects_line(name, [None if value is None else plain(value) for value in column.to_pylist()])
 
 
+def json_or_arrow_lines(table, name):
+    # libresult says so of its columns of JSON, which are text to Parquet.
+    if (table.schema.field(name).metadata or {}).get(b"libresult.type") == b"json":
+        return [objects_line(name, [value and plain(json.loads(value)) for value in table[name].to_pylist()])]
+    return arrow_lines(table[name], name)
+
+
 def print_digest(table):
     if hasattr(table, "to_arrow"):  # polars
         table = table.to_arrow()
     if hasattr(table, "column_names"):
-        lines = [line for name in table.column_names for line in arrow_lines(table[name], name)]
+        lines = [line for name in table.column_names for line in json_or_arrow_lines(table, name)]
         rows = table.num_rows
     else:
         lines, rows = list(pandas_lines(table)), len(table)

@@ -12,7 +12,7 @@ SECTIONS = {
     "w1": "200,000 reports, 34 columns, 189 MB: CPU seconds until all is a table in memory",
     "w5": "50,000 reports with NaN, large integers, types that change, columns that come late, 51 MB",
 }
-LEFT, WIDTH, BAR, STEP, NOTES = 190, 900, 15, 22, 350
+LEFT, WIDTH, BAR, STEP, NOTES = 210, 980, 15, 22, 350
 LOW, HIGH = 0.01, 20.0
 SCALE = (WIDTH - LEFT - NOTES) / math.log10(HIGH / LOW)
 # Read on white and on black; viewers that know prefer-color-scheme get their own greys.
