@@ -169,10 +169,7 @@ impl ColumnBuilder {
     }
 
     fn push_nulls(&mut self, count: u32) {
-        match self.nulls.last_mut() {
-            Some((start, length)) if *start + *length == self.rows => *length += count,
-            Some(_) | None => self.nulls.push((self.rows, count)),
-        }
+        self.note_nulls(self.rows, count);
         self.rows += count;
         let rows = self.rows as usize;
         match &mut self.store {
@@ -185,6 +182,14 @@ impl ColumnBuilder {
                 mixed.tags.resize(rows, Tag::Null);
                 mixed.words.resize(rows, 0);
             }
+        }
+    }
+
+    /// Adds a run of nulls to those before, or to the last of them if it goes on.
+    fn note_nulls(&mut self, first: u32, count: u32) {
+        match self.nulls.last_mut() {
+            Some((start, length)) if *start + *length == first => *length += count,
+            Some(_) | None => self.nulls.push((first, count)),
         }
     }
 
@@ -236,10 +241,7 @@ impl ColumnBuilder {
             }
         }
         for (first, length) in other.nulls {
-            match self.nulls.last_mut() {
-                Some((before, count)) if *before + *count == start + first => *count += length,
-                Some(_) | None => self.nulls.push((start + first, length)),
-            }
+            self.note_nulls(start + first, length);
         }
         self.rows = start + other.rows;
     }

@@ -129,11 +129,10 @@ impl<'a> JsonFile<'a> {
             if start < until {
                 reader.lines(&buffer[..whole], start, until, offset).map_err(|error| self.named(error))?;
                 reader.rows.check_memory(reader.fast.pending_bytes())?;
-                if let Some(each) = &mut each {
-                    reader.hand_on(each, offset + until as u64)?;
-                }
-                if each.is_none() {
-                    reader.expect(&range, offset + until as u64);
+                match &mut each {
+                    Some(each) => reader.hand_on(each, offset + until as u64)?,
+                    // Rows that are handed on soon need no room for all.
+                    None => reader.expect(&range, offset + until as u64),
                 }
             }
             if is_end || offset + whole as u64 >= range.end {
@@ -205,8 +204,6 @@ impl<'a, 'b> PartReader<'a, 'b> {
         }
         self.told = done;
         self.fast.settle(&mut self.rows.table);
-        // Later rows are handed on too soon for the room that all would take.
-        self.is_expected = true;
         each(self.rows.table.take(), done)
     }
 

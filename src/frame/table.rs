@@ -79,15 +79,23 @@ impl Table {
     /// Puts a cell into the row that has not ended yet.
     #[inline]
     pub(super) fn put(&mut self, column: Column, value: Scalar) {
+        let (rows, seen) = (self.rows, self.seen);
+        let slot = self.slot(column);
+        let is_first = slot.builder.is_unseen();
+        if is_first {
+            slot.order = seen;
+        }
+        slot.builder.push(rows, value);
+        self.seen += u32::from(is_first);
+    }
+
+    /// A column that the paths know of, which may be new here.
+    #[inline]
+    fn slot(&mut self, column: Column) -> &mut Slot {
         if column as usize >= self.columns.len() {
             self.columns.resize_with(self.paths.columns().len(), Slot::default);
         }
-        let slot = &mut self.columns[column as usize];
-        if slot.builder.is_unseen() {
-            slot.order = self.seen;
-            self.seen += 1;
-        }
-        slot.builder.push(self.rows, value);
+        &mut self.columns[column as usize]
     }
 
     /// Repeats what the last row of a column has, `count` times.
@@ -144,16 +152,9 @@ impl Table {
             if self.paths.get(settled[place].node).depth > 1 {
                 settled[place] = leaf;
             }
-            self.note_conflict(column);
+            self.slot(column).has_conflict = true;
         }
         *leaves = settled;
-    }
-
-    fn note_conflict(&mut self, column: Column) {
-        if column as usize >= self.columns.len() {
-            self.columns.resize_with(self.paths.columns().len(), Slot::default);
-        }
-        self.columns[column as usize].has_conflict = true;
     }
 
     fn put_value(&mut self, column: Column, value: &Value) {
