@@ -88,7 +88,7 @@ fn read(location: &Location, cancel: Option<&Cancel>) -> Result<Option<(String, 
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
-        Error::corrupt(format_args!("{}: not UTF-8 at byte {offset}", file.path))
+        Error::corrupt(format_args!("{}: not UTF-8 at byte {offset}", file))
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(Some((text, etag)))
@@ -128,11 +128,11 @@ fn merge(kept: Vec<Member>, added: &[Member]) -> String {
 }
 
 fn corrupt(location: &Location, error: JsonError) -> Error {
-    Error::corrupt(format_args!("{}: {error}", location.join(FILE).path))
+    Error::corrupt(format_args!("{}: {error}", location.join(FILE)))
 }
 
 fn not_an_object(location: &Location) -> Error {
-    Error::corrupt(format_args!("{}: not a JSON object", location.join(FILE).path))
+    Error::corrupt(format_args!("{}: not a JSON object", location.join(FILE)))
 }
 
 #[cfg(test)]

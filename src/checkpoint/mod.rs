@@ -9,7 +9,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::layout::{Found, Presence, Status};
 use crate::name::Name;
-use crate::storage::{EntryKind, Fault, Key, Location, Settings, Store, locate};
+use crate::storage::{self, EntryKind, Fault, Location, Settings, Store, locate};
 use crate::value::Value;
 
 /// A directory that a run saved.
@@ -20,6 +20,8 @@ pub struct Checkpoint(Arc<Inner>);
 struct Inner {
     store: Arc<dyn Store>,
     path: Name,
+    /// Unless it is the path, as of local ones.
+    uri: Option<Name>,
     /// Its name is the end of its path, this long.
     name_length: usize,
     index: Option<usize>,
@@ -30,20 +32,18 @@ struct Inner {
 }
 
 impl Checkpoint {
-    /// The settings of [`Checkpoint::open`]: none yet.
-    const KEYS: [Key; 0] = [];
-
     /// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
     ///
     /// # Errors
     /// `InvalidArgument` if `uri` or a setting is not one, `Unsupported` for a store that this build cannot
     /// read, `Io`, `Permission`, `Cancelled`.
     pub fn open(uri: &str, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Self> {
-        Settings::new(settings, &Self::KEYS)?;
-        let location = locate(uri)?;
+        let settings = Settings::new(settings, storage::KEYS)?;
+        let location = locate(uri, &settings)?;
         let presence = match location.list(cancel) {
             Ok(_) => Presence::Present,
             Err(error) if matches!(error.fault, Fault::NotFound | Fault::NotADirectory) => Presence::Absent,
+            Err(error) if matches!(error.fault, Fault::CannotList) => Presence::Unknown,
             // A directory that may not be listed can still be seen in its own.
             Err(error) if matches!(error.fault, Fault::Permission) && is_directory(&location, cancel) => {
                 Presence::Present
@@ -53,6 +53,7 @@ impl Checkpoint {
         Ok(Checkpoint(Arc::new(Inner {
             name_length: location.name().len(),
             path: Name::new(&location.path),
+            uri: own_uri(&location),
             store: location.store,
             index: None,
             report: None,
@@ -64,8 +65,10 @@ impl Checkpoint {
 
     /// A checkpoint of the run at `run`; `index` is its place among those that were reported.
     pub(crate) fn of_run(run: &Location, found: Found, index: Option<usize>) -> Self {
+        let location = run.join(&found.name);
         Checkpoint(Arc::new(Inner {
-            path: Name::new(&run.join(&found.name).path),
+            path: Name::new(&location.path),
+            uri: own_uri(&location),
             store: run.store.clone(),
             name_length: found.name.len(),
             index,
@@ -78,8 +81,7 @@ impl Checkpoint {
 
     /// Where the checkpoint is, so that it can be opened again.
     pub fn uri(&self) -> &str {
-        // A local path is its own URI.
-        &self.0.path
+        self.0.uri.as_ref().unwrap_or(&self.0.path)
     }
 
     /// Where the checkpoint is, as Ray shows it (`Checkpoint.path`): without the scheme.
@@ -87,7 +89,8 @@ impl Checkpoint {
         &self.0.path
     }
 
-    /// The kind of store it is on, as Ray names it: `local`.
+    /// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`; `http`, and the scheme of a store of the
+    /// caller's own.
     pub fn filesystem(&self) -> &str {
         self.0.store.filesystem()
     }
@@ -141,6 +144,11 @@ impl Debug for Checkpoint {
     }
 }
 
+fn own_uri(location: &Location) -> Option<Name> {
+    let uri = location.uri();
+    (uri != location.path).then(|| Name::new(&uri))
+}
+
 fn is_directory(location: &Location, cancel: Option<&Cancel>) -> bool {
     let siblings = location.parent().and_then(|parent| parent.list(cancel).ok()).unwrap_or_default();
     siblings.iter().any(|entry| entry.name == location.name() && entry.kind == EntryKind::Directory)
@@ -148,5 +156,5 @@ fn is_directory(location: &Location, cancel: Option<&Cancel>) -> bool {
 
 /// The error of something that needs the directory of a checkpoint, which is not there.
 fn gone(location: &Location) -> Error {
-    Error::not_found(format_args!("{}: the directory of the checkpoint is not there", location.path))
+    Error::not_found(format_args!("{location}: the directory of the checkpoint is not there"))
 }

@@ -10,7 +10,7 @@ use super::write::{Destination, Output, Progress, TableWriter, Types, write};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::json_writer::append_float;
-use crate::storage::{Key, Settings};
+use crate::storage::{self, Key, Settings};
 
 /// What is written at once.
 const BLOCK: usize = 64 * 1024;
@@ -26,7 +26,8 @@ pub(crate) fn write_csv(
     progress: Option<Progress>,
     cancel: Option<&Cancel>,
 ) -> Result<()> {
-    let keys = [&Options::KEYS[..], &[Destination::KEY, Key::AnyText("null")]].concat();
+    let own = [Destination::KEY, Key::AnyText("null")];
+    let keys = [&Options::KEYS[..], &own, storage::KEYS].concat();
     let settings = Settings::new(settings, &keys)?;
     let options = Options::new(&settings)?;
     let destination = Destination::new(uri, &settings, cancel)?;

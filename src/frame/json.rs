@@ -104,7 +104,7 @@ impl<'a> JsonFile<'a> {
             cancel::check(self.cancel)?;
             let place = offset + filled as u64;
             let room = size.saturating_sub(place).min((buffer.len() - filled) as u64) as usize;
-            let read = blob.read_at(place, &mut buffer[filled..filled + room])?;
+            let read = blob.read_at(place, &mut buffer[filled..filled + room], self.cancel)?;
             if read < room {
                 return Err(self.named(Error::corrupt("the file became shorter while it was read")));
             }

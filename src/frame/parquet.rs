@@ -24,7 +24,7 @@ use super::write::{Destination, Output, Progress, TableWriter, Types, write};
 use super::{Column, ColumnType};
 use crate::cancel::Cancel;
 use crate::error::{Code, Error, Result};
-use crate::storage::{Key, Settings};
+use crate::storage::{self, Key, Settings};
 
 /// A row group is written when its rows take so much memory, however few they are.
 const MOST_GROUP_BYTES: usize = 12 << 20;
@@ -46,7 +46,7 @@ pub(crate) fn write_parquet(
 ) -> Result<()> {
     let compression = Key::Word("compression", &["zstd", "snappy", "none"]);
     let own = [Destination::KEY, compression, Key::Count("row_group_rows", 1)];
-    let settings = Settings::new(settings, &[&Options::KEYS[..], &own].concat())?;
+    let settings = Settings::new(settings, &[&Options::KEYS[..], &own, storage::KEYS].concat())?;
     let options = Options::new(&settings)?;
     let destination = Destination::new(uri, &settings, cancel)?;
     let compression = match settings.word("compression") {

@@ -43,10 +43,10 @@ impl Destination {
     pub(super) const KEY: Key = Key::Word("on_exists", &["fail", "replace"]);
 
     pub(super) fn new(uri: &str, settings: &Settings, cancel: Option<&Cancel>) -> Result<Self> {
-        let location = locate(uri)?;
+        let location = locate(uri, settings)?;
         let replaces = settings.word("on_exists") == Some("replace");
         // Told before anything is read.
-        match location.open(cancel) {
+        match location.open(None, cancel) {
             Ok(_) if !replaces => Err(exists(&location)),
             Err(error) if matches!(error.fault, Fault::NotAFile) => Err(error.into()),
             Ok(_) | Err(_) => Ok(Destination { location, replaces }),
@@ -54,13 +54,13 @@ impl Destination {
     }
 
     fn create(&self, cancel: Option<&Cancel>) -> Result<Output> {
-        let path = &self.location.path;
-        let upload = self.location.store.create(path, cancel).map_err(|error| match error.fault {
+        let location = &self.location;
+        let upload = location.store.create(&location.path, cancel).map_err(|error| match error.fault {
             Fault::NotFound | Fault::NotADirectory => {
-                Error::new(Code::Io, format_args!("{path}: there is no directory to write it in"))
+                Error::new(Code::Io, format_args!("{location}: there is no directory to write it in"))
             }
             Fault::NotAFile | Fault::Permission | Fault::Changed | Fault::TooLarge(_) => error.into(),
-            Fault::Cancelled | Fault::Io(_) => error.into(),
+            Fault::Cancelled | Fault::Io(_) | Fault::CannotList | Fault::Unsupported(_) => error.into(),
         })?;
         Ok(Output { upload, failed: None })
     }
@@ -71,13 +71,13 @@ impl Destination {
             Fault::Changed => exists(&self.location),
             Fault::NotFound | Fault::NotADirectory | Fault::NotAFile | Fault::Permission => error.into(),
             Fault::TooLarge(_) | Fault::Cancelled | Fault::Io(_) => error.into(),
+            Fault::CannotList | Fault::Unsupported(_) => error.into(),
         })
     }
 }
 
 fn exists(location: &Location) -> Error {
-    let path = &location.path;
-    Error::new(Code::Io, format_args!("{path}: it exists already; setting on_exists=replace replaces it"))
+    Error::new(Code::Io, format_args!("{location}: it exists already; setting on_exists=replace replaces it"))
 }
 
 /// A file that is being written.

@@ -11,6 +11,8 @@ const MARKER: &str = ".validate_storage_marker";
 /// Files that Ray Tune writes for each trial, and Ray Train V1 for each run.
 const V1_FILES: [&str; 6] =
     ["result.json", "progress.csv", "params.json", "params.pkl", "error.pkl", "error.txt"];
+/// What is looked for where nothing lists files, one layout after the other.
+pub(super) const FILES: [&[&str]; 3] = [&[SNAPSHOT], &V1_FILES, &[MARKER]];
 
 /// What makes a directory a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub(super) fn detect(directory: &Directory) -> Result<Option<Detected>> {
     match directory.kind(SNAPSHOT) {
         Some(EntryKind::File) => return Ok(Some(Detected::V2Snapshot)),
         Some(EntryKind::Directory) => {
-            let path = directory.location.join(SNAPSHOT).path;
+            let path = directory.location.join(SNAPSHOT);
             return Err(Error::corrupt(format_args!("{path}: a directory, not a file")));
         }
         Some(EntryKind::Other) | None => {}
@@ -52,7 +54,7 @@ fn is_experiment(directory: &Directory) -> bool {
 
 /// The error for a directory that is no run: says what it is, and what a run would have had.
 pub(super) fn explain_no_run(directory: &Directory) -> Error {
-    let path = &directory.location.path;
+    let path = directory.location;
     let runs = runs_below(directory);
     if is_experiment(directory) {
         let message = format!("{path} is a Ray Tune experiment, not a run: open one of its trials");
@@ -89,7 +91,7 @@ pub(super) fn explain_no_listing(location: &Location, error: StorageError, cance
     // Its own directory knows more: a file, or a link that leads nowhere.
     let siblings = location.parent().and_then(|parent| parent.list(cancel).ok()).unwrap_or_default();
     let kind = siblings.iter().find(|entry| entry.name == location.name()).map(|entry| entry.kind);
-    let path = &location.path;
+    let path = location;
     match kind {
         Some(EntryKind::File) => {
             Error::not_found(format_args!("{path} is a file, not the directory of a run"))
@@ -113,7 +115,7 @@ fn run_around(directory: &Directory) -> Option<String> {
     let listed = Directory::list(&parent, directory.limits, directory.cancel).ok()?;
     // A trial lies in an experiment, which may hold such files too.
     let is_run = matches!(detect(&listed), Ok(Some(_))) && !is_experiment(&listed);
-    is_run.then(|| parent.path.clone())
+    is_run.then(|| parent.to_string())
 }
 
 /// The names of runs right below, in order. Looks into the first directories only.

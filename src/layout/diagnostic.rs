@@ -36,7 +36,7 @@ impl Diagnostic {
     pub(crate) fn as_error(&self, run: &str) -> Error {
         let mut place = match self.file.as_str() {
             "" => run.to_owned(),
-            elsewhere if elsewhere.starts_with('/') => elsewhere.to_owned(),
+            elsewhere if elsewhere.starts_with('/') || elsewhere.contains("://") => elsewhere.to_owned(),
             below => format!("{run}/{below}"),
         };
         if self.place.line > 0 {

@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::diagnostic::Finding;
-use super::{Diagnostics, Found, Limits, Presence, Status, names};
+use super::{Diagnostics, Found, Limits, Presence, Status, detect, names};
 use crate::cancel::Cancel;
 use crate::error::{Code, Error, Result};
-use crate::storage::{Blob, EntryKind, Fault, Location, StorageError, WholeFile};
+use crate::storage::{Blob, Entry, EntryKind, Fault, Location, StorageError, WholeFile};
 
 /// A pickle is read up to this size.
 const MOST_PICKLE_BYTES: u64 = 64 << 20;
 
-type Entries = HashMap<String, EntryKind>;
+type Entries = HashMap<String, Entry>;
 
 /// The directory of a run: what it holds, and how its files are read.
 pub(super) struct Directory<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Directory<'a> {
     pub limits: &'a Limits,
     pub cancel: Option<&'a Cancel>,
     entries: Entries,
+    /// Files of a store that lists none: they were opened to see whether they are there.
+    tried: Option<RefCell<HashMap<&'static str, Box<dyn Blob>>>>,
     /// Directories below, for checkpoints in them: none if they could not be listed.
     below: RefCell<HashMap<String, Option<Entries>>>,
 }
@@ -30,16 +32,26 @@ impl<'a> Directory<'a> {
         limits: &'a Limits,
         cancel: Option<&'a Cancel>,
     ) -> Result<Self, StorageError> {
-        let entries = entries(location, cancel)?;
-        Ok(Directory { location, limits, cancel, entries, below: RefCell::default() })
+        let (entries, tried) = match entries(location, cancel) {
+            Err(error) if matches!(error.fault, Fault::CannotList) => {
+                let files = try_files(location, cancel)?;
+                let entry = |name: &&str| {
+                    let entry = Entry { name: name.to_string(), kind: EntryKind::File, known: None };
+                    (name.to_string(), entry)
+                };
+                (files.keys().map(entry).collect(), Some(RefCell::new(files)))
+            }
+            entries => (entries?, None),
+        };
+        Ok(Directory { location, limits, cancel, entries, tried, below: RefCell::default() })
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, EntryKind)> {
-        self.entries.iter().map(|(name, kind)| (name.as_str(), *kind))
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.kind))
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<EntryKind> {
-        self.entries.get(name).copied()
+        self.entries.get(name).map(|entry| entry.kind)
     }
 
     /// Whether a file of this name is there; a directory or a dead link is none.
@@ -49,18 +61,22 @@ impl<'a> Directory<'a> {
 
     /// Opens a file that the listing shows, without which there is no answer. None if it is not there.
     pub(super) fn open(&self, name: &str) -> Result<Option<Box<dyn Blob>>> {
-        if !self.has_file(name) {
-            return Ok(None);
-        }
-        found(self.location.join(name).open(self.cancel))
+        found(self.blob(name).transpose()).map(Option::flatten)
+    }
+
+    /// Opens a file that the listing shows.
+    fn blob(&self, name: &str) -> Option<Result<Box<dyn Blob>, StorageError>> {
+        let entry = self.entries.get(name).filter(|entry| entry.kind == EntryKind::File)?;
+        let tried = self.tried.as_ref().and_then(|tried| tried.borrow_mut().remove(name));
+        let open = || self.location.join(name).open(entry.known.as_ref(), self.cancel);
+        Some(tried.map_or_else(open, Ok))
     }
 
     /// Reads a whole file without which there is no answer.
     pub(super) fn read(&self, name: &str) -> Result<Option<WholeFile>> {
-        if !self.has_file(name) {
-            return Ok(None);
-        }
-        found(self.location.join(name).read_whole(self.limits.file_bytes, self.cancel))
+        let Some(blob) = self.open(name)? else { return Ok(None) };
+        let file = self.location.join(name);
+        Ok(found(file.read_all(&*blob, self.limits.file_bytes, self.cancel))?.map(|data| (data, blob)))
     }
 
     /// Reads a file that only adds to the answers: one that cannot be read counts as empty.
@@ -88,10 +104,8 @@ impl<'a> Directory<'a> {
     }
 
     fn read_at_most(&self, name: &str, bytes: u64, diagnostics: &mut Diagnostics) -> Result<Option<Vec<u8>>> {
-        if !self.has_file(name) {
-            return Ok(None);
-        }
-        match self.location.join(name).read(bytes, self.cancel) {
+        let Some(blob) = self.blob(name) else { return Ok(None) };
+        match blob.and_then(|blob| self.location.join(name).read_all(&*blob, bytes, self.cancel)) {
             Err(error) if matches!(error.fault, Fault::Cancelled) => Err(error.into()),
             Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
             Err(error) => {
@@ -99,7 +113,7 @@ impl<'a> Directory<'a> {
                 diagnostics.add(Finding::UnreadableFile, name, message);
                 Ok(Some(Vec::new()))
             }
-            Ok((data, _)) => Ok(Some(data)),
+            Ok(data) => Ok(Some(data)),
         }
     }
 
@@ -111,7 +125,10 @@ impl<'a> Directory<'a> {
     /// Whether a directory of this name, which must be safe, is there. Costs one listing for each directory
     /// that such names lie in.
     pub(super) fn presence(&self, name: &str) -> Presence {
-        let there = |kind: Option<&EntryKind>| match kind {
+        if self.tried.is_some() {
+            return Presence::Unknown;
+        }
+        let there = |entry: Option<&Entry>| match entry.map(|entry| entry.kind) {
             Some(EntryKind::Directory) => Presence::Present,
             Some(EntryKind::File | EntryKind::Other) | None => Presence::Absent,
         };
@@ -147,7 +164,7 @@ impl<'a> Directory<'a> {
         if checkpoints <= most {
             return Ok(());
         }
-        let path = &self.location.path;
+        let path = self.location;
         let message = format!("{path}: more than {most} checkpoints, which setting max_checkpoints allows");
         Err(Error::corrupt(message))
     }
@@ -176,13 +193,34 @@ impl<'a> Directory<'a> {
 
 /// An error about a line, with the file of the run that it is in.
 pub(crate) fn named(run: &Location, file: &str, error: Error) -> Error {
-    let path = run.join(file).path;
+    let path = run.join(file).to_string();
     let is_named = error.message().starts_with(&path) || error.code() == Code::Cancelled;
     if is_named { error } else { Error::new(error.code(), format_args!("{path}: {error}")) }
 }
 
 fn entries(location: &Location, cancel: Option<&Cancel>) -> Result<Entries, StorageError> {
-    Ok(location.list(cancel)?.into_iter().map(|entry| (entry.name, entry.kind)).collect())
+    Ok(location.list(cancel)?.into_iter().map(|entry| (entry.name.clone(), entry)).collect())
+}
+
+/// Tries the files that a run may have, by the layout whose files are found first.
+fn try_files(
+    location: &Location,
+    cancel: Option<&Cancel>,
+) -> Result<HashMap<&'static str, Box<dyn Blob>>, StorageError> {
+    let mut files = HashMap::new();
+    for names in detect::FILES {
+        for name in names {
+            match location.join(name).open(None, cancel) {
+                Ok(blob) => _ = files.insert(*name, blob),
+                Err(error) if matches!(error.fault, Fault::NotFound | Fault::NotAFile) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !files.is_empty() {
+            break;
+        }
+    }
+    Ok(files)
 }
 
 /// A file may go between the listing and its reading.

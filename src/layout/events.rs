@@ -15,24 +15,27 @@ use super::record::{Attempt, Course, ScoreOrder};
 use super::{Diagnostics, Fact, Failure, Limits, Record, failure_text};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::storage::{Location, locate};
+use crate::storage::{Location, Settings, locate};
 use crate::value::{Object, Value};
 use log::{Event, Logs, Rank, Subject};
 
 /// The setting that names the logs, and the source of what they tell.
 const SOURCE: &str = "events";
 
-/// Adds what the export events at `events`, a directory or one file, tell of the run at `run` to its record, and
-/// returns what no directory tells. `was_at` is where the run lay when it was written, if it was moved.
+/// Adds what the export events, in the directory or one file that setting `events` names, tell of the run at `run` to
+/// its record, and returns what no directory tells. Setting `events_path` is where the run lay when it was written, if
+/// it was moved.
 pub(crate) fn join(
     record: &mut Record,
     run: &Location,
-    events: &str,
-    was_at: Option<&str>,
+    settings: &Settings,
     limits: &Limits,
     cancel: Option<&Cancel>,
 ) -> Result<Course> {
-    let location = locate(events).map_err(log::of_setting)?;
+    let (Some(events), was_at) = (settings.word(SOURCE), settings.word("events_path")) else {
+        return Ok(Course::default());
+    };
+    let location = locate(events, settings).map_err(log::of_setting)?;
     join_logs(record, &Logs { location: &location, limits, cancel }, &paths(run, was_at))
 }
 
@@ -180,7 +183,7 @@ fn candidates(logs: &Logs, paths: &[String], diagnostics: &mut Diagnostics) -> R
         },
     )?;
     if found.is_empty() {
-        note_no_match(files, paths, &logs.location.path, diagnostics);
+        note_no_match(files, paths, &logs.location.to_string(), diagnostics);
     }
     Ok(found)
 }
@@ -199,7 +202,7 @@ fn note_no_match(files: usize, paths: &[String], events: &str, diagnostics: &mut
 
 /// Fails if more is to be kept than the settings allow.
 fn check_count(logs: &Logs, count: usize) -> Result<()> {
-    let (path, most) = (&logs.location.path, logs.limits.checkpoints);
+    let (path, most) = (logs.location, logs.limits.checkpoints);
     if count <= most {
         return Ok(());
     }
@@ -269,7 +272,7 @@ impl Told {
             }
         }
         if runs.is_empty() {
-            note_no_match(1, paths, &logs.location.path, diagnostics);
+            note_no_match(1, paths, &logs.location.to_string(), diagnostics);
             return Ok(None);
         }
         runs.sort_by(|(a, _), (b, _)| a.start.cmp(&b.start).then_with(|| a.rank.compare(&b.rank)));

@@ -40,11 +40,9 @@ impl ReportFile {
     /// `Corrupt` if it became shorter, or another file stands in its place.
     pub(crate) fn open(&self, run: &Location, cancel: Option<&Cancel>) -> Result<Box<dyn Blob>> {
         let file = run.join(self.name);
-        let blob = file.open(cancel)?;
-        let changed = |how: &str| {
-            let path = &file.path;
-            Err(Error::corrupt(format_args!("{path}: the file {how} since the run was opened")))
-        };
+        let blob = file.open(None, cancel)?;
+        let changed =
+            |how: &str| Err(Error::corrupt(format_args!("{file}: the file {how} since the run was opened")));
         if !blob.is_same_file(&self.etag) {
             return changed("was replaced");
         }
@@ -78,8 +76,8 @@ impl Blob for Beginning {
         self.blob.is_settled()
     }
 
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError> {
+    fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError> {
         let most = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX).min(into.len());
-        self.blob.read_at(offset, &mut into[..most])
+        self.blob.read_at(offset, &mut into[..most], cancel)
     }
 }

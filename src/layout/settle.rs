@@ -8,7 +8,7 @@ use super::directory::Directory;
 use super::{Limits, Presence, Record};
 use crate::cancel::{self, Cancel};
 use crate::error::{Code, Error, Result};
-use crate::storage::{ETag, Location};
+use crate::storage::{ETag, Fault, Location};
 
 /// How long something is tried again.
 pub(super) struct Patience {
@@ -42,7 +42,7 @@ pub(super) fn is_settled(
 ) -> Result<bool> {
     let record = match outcome {
         Ok(record) => record,
-        Err(error) => return Ok(!may_be_half_a_snapshot(error)),
+        Err(error) => return Ok(!is_of_a_change(error)),
     };
     let is_missing = |name: &&str, directory: &Directory| directory.presence(name) == Presence::Absent;
     let absent = record.checkpoints.iter().filter(|found| found.presence == Presence::Absent);
@@ -57,8 +57,10 @@ pub(super) fn is_settled(
     Ok(still_missing && record.snapshot == snapshot_state(&directory)?)
 }
 
-fn may_be_half_a_snapshot(error: &Error) -> bool {
-    error.code() == Code::Corrupt && error.message().contains(SNAPSHOT)
+/// Half of a snapshot, or a file that was written between its listing and its reading.
+fn is_of_a_change(error: &Error) -> bool {
+    let is_half = error.code() == Code::Corrupt && error.message().contains(SNAPSHOT);
+    is_half || (error.code() == Code::Io && error.message().ends_with(&Fault::Changed.to_string()))
 }
 
 fn snapshot_state(directory: &Directory) -> Result<Option<ETag>> {

@@ -164,7 +164,7 @@ impl<'a> CsvRows<'a> {
         diagnostics: &mut Diagnostics,
         mut each: impl FnMut(Place, Vec<String>, &mut Diagnostics) -> Result<()>,
     ) -> Result<()> {
-        let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into)?);
+        let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into, self.cancel)?);
         let mut blocks = Blocks::new(read, self.blob.size(), self.limits.line_bytes);
         let mut record = Record::default();
         let (mut line_number, mut start) = (0, Place::default());

@@ -164,7 +164,7 @@ impl<'a> JsonRows<'a> {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
-        Ok(self.blob.read_at(offset, into)?)
+        Ok(self.blob.read_at(offset, into, self.directory.cancel)?)
     }
 
     fn most(&self) -> u64 {

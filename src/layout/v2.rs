@@ -155,7 +155,7 @@ fn settled_snapshot(directory: &Directory) -> Result<Option<(Vec<u8>, ETag)>> {
 /// The snapshot as an object. Anything else is corrupt: an answer without checkpoints would make a caller
 /// start from scratch.
 fn parse(directory: &Directory, bytes: &[u8], diagnostics: &mut Diagnostics) -> Result<Object> {
-    let path = directory.location.join(SNAPSHOT).path;
+    let path = directory.location.join(SNAPSHOT);
     let (text, skipped) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(rest) => {
             diagnostics.add(Finding::Bom, SNAPSHOT, "a byte order mark stands at the start");

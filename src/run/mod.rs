@@ -16,7 +16,7 @@ use crate::layout::{
     Reports, ScoreOrder, Severity, Status,
 };
 use crate::name::Name;
-use crate::storage::{Key, Location, Settings, locate};
+use crate::storage::{self, Key, Location, Settings, locate};
 use crate::value::Value;
 
 pub use best::{Mode, Ranking, Skipped};
@@ -25,6 +25,7 @@ pub use best::{Mode, Ranking, Skipped};
 pub struct Run {
     location: Location,
     path: Name,
+    uri: Name,
     extent: Extent,
     layout: Layout,
     ray_version: Box<str>,
@@ -54,7 +55,7 @@ impl Run {
     pub fn open(uri: &str, settings: &[(&str, &str)], cancel: Option<&Cancel>) -> Result<Self> {
         let (events, events_path) = (Key::Text("events"), Key::Text("events_path"));
         let (read, strict) = (Key::Word("read", &["all", "latest"]), Key::Word("strict", &["true", "false"]));
-        let keys = [&[read, strict, events, events_path], &Limits::KEYS[..]].concat();
+        let keys = [&[read, strict, events, events_path], &Limits::KEYS[..], storage::KEYS].concat();
         let settings = Settings::new(settings, &keys)?;
         let extent = match settings.word("read") {
             Some("latest") => Extent::Latest,
@@ -62,19 +63,13 @@ impl Run {
             Some(_) | None => Extent::All,
         };
         crate::cancel::check(cancel)?;
-        let location = locate(uri)?;
+        let location = locate(uri, &settings)?;
         let limits = Limits::new(&settings);
         let mut record = layout::read(&location, extent, &limits, cancel)?;
-        let course = match settings.word("events") {
-            Some(events) => {
-                let was_at = settings.word("events_path");
-                layout::join_events(&mut record, &location, events, was_at, &limits, cancel)?
-            }
-            None => Course::default(),
-        };
+        let course = layout::join_events(&mut record, &location, &settings, &limits, cancel)?;
         let is_damage = |found: &&Diagnostic| found.severity() == Severity::Damage;
         match record.diagnostics.iter().find(is_damage) {
-            Some(damage) if settings.is_true("strict") => return Err(damage.as_error(&location.path)),
+            Some(damage) if settings.is_true("strict") => return Err(damage.as_error(&location.to_string())),
             Some(_) | None => {}
         }
         Ok(Run::new(location, extent, record, course))
@@ -86,6 +81,7 @@ impl Run {
         let checkpoints = checkpoints.map(|(index, found)| of_run((Some(index), found))).collect();
         let leftovers = record.leftovers.into_iter().map(|found| of_run((None, found))).collect();
         Run {
+            uri: Name::new(&location.uri()),
             path: Name::new(&location.path),
             location,
             extent,
@@ -106,8 +102,7 @@ impl Run {
 
     /// Where the run is, so that it can be opened again.
     pub fn uri(&self) -> &str {
-        // A local path is its own URI.
-        &self.path
+        &self.uri
     }
 
     /// Where the run is, as Ray shows it (`Result.path`): absolute, without the scheme.
@@ -115,7 +110,8 @@ impl Run {
         &self.path
     }
 
-    /// The kind of store it is on, as Ray names it (`Result.filesystem.type_name`): `local`.
+    /// The kind of store it is on, as Ray names it (`Result.filesystem.type_name`): `local`, `s3`, `gcs`, `abfs`; `http`, and
+    /// the scheme of a store of the caller's own.
     pub fn filesystem(&self) -> &str {
         self.location.store.filesystem()
     }

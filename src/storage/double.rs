@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use super::{Blob, Condition, ETag, Entry, EntryKind, Fault, Location, StorageError, Store, Upload};
+use super::{
+    Blob, Condition, ETag, Entry, EntryKind, Fault, FileBelow, Known, Location, StorageError, Store, Upload,
+};
 use crate::cancel::Cancel;
 
 /// Files by path; a directory is what a path of a file goes through, or a path that ends with `/`.
@@ -32,7 +34,7 @@ impl Double {
 }
 
 impl Store for Double {
-    fn filesystem(&self) -> &'static str {
+    fn filesystem(&self) -> &str {
         "double"
     }
 
@@ -49,18 +51,28 @@ impl Store for Double {
         if entries.is_empty() {
             return Err(StorageError::new(Fault::NotFound, path));
         }
-        Ok(entries.into_iter().map(|(name, kind)| Entry { name, kind }).collect())
+        Ok(entries.into_iter().map(|(name, kind)| Entry { name, kind, known: None }).collect())
     }
 
-    fn open(&self, path: &str, _: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError> {
+    fn walk(&self, path: &str, _: Option<&Cancel>) -> Result<Vec<FileBelow>, StorageError> {
+        self.lists.fetch_add(1, Relaxed);
+        let prefix = format!("{path}/");
+        let files = self.files.lock().unwrap();
+        let below = files.iter().filter_map(|(name, file)| Some((name.strip_prefix(&prefix)?, file)));
+        let files: Vec<FileBelow> = below
+            .map(|(name, file)| FileBelow {
+                name: name.to_owned(),
+                known: Known { size: file.len() as u64, etag: etag(file) },
+            })
+            .collect();
+        if files.is_empty() { Err(StorageError::new(Fault::NotFound, path)) } else { Ok(files) }
+    }
+
+    fn open(&self, path: &str, _: Option<&Known>, _: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError> {
         self.opens.fetch_add(1, Relaxed);
         let file = self.files.lock().unwrap().get(path).cloned();
         let file = file.ok_or_else(|| StorageError::new(Fault::NotFound, path))?;
-        Ok(Box::new(DoubleBlob {
-            etag: ETag(format!("{:p}", Arc::as_ptr(&file))),
-            file,
-            bytes: self.bytes.clone(),
-        }))
+        Ok(Box::new(DoubleBlob { etag: etag(&file), file, bytes: self.bytes.clone() }))
     }
 
     fn create(&self, path: &str, _: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError> {
@@ -70,6 +82,10 @@ impl Store for Double {
     fn write(&self, path: &str, _: &[u8], _: &Condition, _: Option<&Cancel>) -> Result<(), StorageError> {
         Err(StorageError::new(Fault::Permission, path))
     }
+}
+
+fn etag(file: &Arc<Vec<u8>>) -> ETag {
+    ETag(format!("{:p}", Arc::as_ptr(file)))
 }
 
 struct DoubleBlob {
@@ -95,7 +111,7 @@ impl Blob for DoubleBlob {
         Ok(true)
     }
 
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError> {
+    fn read_at(&self, offset: u64, into: &mut [u8], _: Option<&Cancel>) -> Result<usize, StorageError> {
         let rest = self.file.get(offset as usize..).unwrap_or_default();
         let length = rest.len().min(into.len());
         into[..length].copy_from_slice(&rest[..length]);

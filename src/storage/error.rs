@@ -30,6 +30,11 @@ pub(crate) enum Fault {
     TooLarge(u64),
     #[error("the call was cancelled")]
     Cancelled,
+    /// Files can be read by name, but nothing tells which there are.
+    #[error("a web server does not list its files")]
+    CannotList,
+    #[error("{0}")]
+    Unsupported(String),
     #[error("{0}")]
     Io(#[source] io::Error),
 }
@@ -63,6 +68,7 @@ impl From<StorageError> for Error {
             Fault::Permission => Code::Permission,
             Fault::TooLarge(_) => Code::Corrupt,
             Fault::Cancelled => return Error::new(Code::Cancelled, Fault::Cancelled),
+            Fault::CannotList | Fault::Unsupported(_) => Code::Unsupported,
             Fault::NotAFile | Fault::Changed | Fault::Io(_) => Code::Io,
         };
         Error::new(code, error)

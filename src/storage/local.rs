@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Blob, Condition, ETag, Entry, EntryKind, Fault, StorageError, Store, Upload, sys};
+use super::{
+    Blob, Condition, ETag, Entry, EntryKind, Fault, FileBelow, Known, StorageError, Store, Upload, sys,
+};
 use crate::cancel::Cancel;
 
 /// The file systems of this machine.
@@ -15,8 +17,12 @@ use crate::cancel::Cancel;
 pub(super) struct Local;
 
 impl Store for Local {
-    fn filesystem(&self) -> &'static str {
+    fn filesystem(&self) -> &str {
         "local"
+    }
+
+    fn local_path(&self, path: &str) -> Option<PathBuf> {
+        Some(PathBuf::from(path))
     }
 
     fn real_path(&self, path: &str) -> Option<String> {
@@ -35,12 +41,24 @@ impl Store for Local {
                 Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()).map(|found| found.file_type()),
                 kind => kind,
             };
-            entries.push(Entry { name, kind: kind.map_or(EntryKind::Other, EntryKind::from) });
+            entries.push(Entry { name, kind: kind.map_or(EntryKind::Other, EntryKind::from), known: None });
         }
         Ok(entries)
     }
 
-    fn open(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError> {
+    fn walk(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<FileBelow>, StorageError> {
+        let mut walk = Walk { files: Vec::new(), above: Vec::new(), cancel };
+        walk.directory(path, "")?;
+        walk.files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(walk.files)
+    }
+
+    fn open(
+        &self,
+        path: &str,
+        _: Option<&Known>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Box<dyn Blob>, StorageError> {
         go_on(cancel, path)?;
         // A pipe without a writer would make the call wait for ever.
         let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
@@ -65,6 +83,41 @@ impl From<fs::FileType> for EntryKind {
             kind if kind.is_file() => EntryKind::File,
             _ => EntryKind::Other,
         }
+    }
+}
+
+/// A walk through a directory and all below it, links followed but into what lies above them.
+struct Walk<'a> {
+    files: Vec<FileBelow>,
+    /// Device and inode of each directory on the way.
+    above: Vec<(u64, u64)>,
+    cancel: Option<&'a Cancel>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, path: &str, name: &str) -> Result<(), StorageError> {
+        let failed = |error| StorageError::io(error, path);
+        let metadata = fs::metadata(path).map_err(failed)?;
+        let identity = (metadata.dev(), metadata.ino());
+        if self.above.contains(&identity) {
+            return Ok(());
+        }
+        self.above.push(identity);
+        for entry in Local.list(path, self.cancel)? {
+            let path = [path, "/", &entry.name].concat();
+            let name = if name.is_empty() { entry.name } else { [name, "/", &entry.name].concat() };
+            match entry.kind {
+                EntryKind::Directory => self.directory(&path, &name)?,
+                EntryKind::File => {
+                    let metadata = fs::metadata(&path).map_err(|error| StorageError::io(error, &path))?;
+                    let known = Known { size: metadata.len(), etag: etag(&metadata) };
+                    self.files.push(FileBelow { name, known });
+                }
+                EntryKind::Other => {}
+            }
+        }
+        self.above.pop();
+        Ok(())
     }
 }
 
@@ -117,7 +170,8 @@ impl Blob for LocalBlob {
         Ok(etag(&metadata) == self.etag && age.is_none_or(|age| age >= TICK))
     }
 
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError> {
+    fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError> {
+        go_on(cancel, &self.path)?;
         let mut filled = 0;
         while filled < into.len() {
             match self.file.read_at(&mut into[filled..], offset + filled as u64) {
@@ -289,7 +343,7 @@ mod tests {
         let path = scratch.path("file");
         Local.write(&path, b"1", &Condition::IfAbsent, None).unwrap();
         assert!(matches!(fault(Local.write(&path, b"2", &Condition::IfAbsent, None)), Fault::Changed));
-        let etag = Local.open(&path, None).unwrap().etag().clone();
+        let etag = Local.open(&path, None, None).unwrap().etag().clone();
         let unchanged = Condition::IfMatch(etag);
         Local.write(&path, b"2", &unchanged, None).unwrap();
         assert!(matches!(fault(Local.write(&path, b"3", &unchanged, None)), Fault::Changed));
@@ -334,7 +388,7 @@ mod tests {
         let scratch = Scratch::new("kinds");
         let pipe = scratch.path("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let opened = |path: &str| fault(Local.open(path, None).map(|_| ()));
+        let opened = |path: &str| fault(Local.open(path, None, None).map(|_| ()));
         assert!(matches!(opened(&pipe), Fault::NotAFile));
         assert!(matches!(opened(scratch.0.to_str().unwrap()), Fault::NotAFile));
         assert!(matches!(opened(&scratch.path("nothing")), Fault::NotFound));
@@ -350,9 +404,9 @@ mod tests {
         let path = scratch.path("count");
         fs::write(&path, "0").unwrap();
         let increment = || loop {
-            let blob = Local.open(&path, None).unwrap();
+            let blob = Local.open(&path, None, None).unwrap();
             let mut text = vec![0; 8];
-            let length = blob.read_at(0, &mut text).unwrap();
+            let length = blob.read_at(0, &mut text, None).unwrap();
             let count: u64 = std::str::from_utf8(&text[..length]).unwrap().parse().unwrap();
             let unchanged = Condition::IfMatch(blob.etag().clone());
             match Local.write(&path, (count + 1).to_string().as_bytes(), &unchanged, None) {

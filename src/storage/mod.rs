@@ -8,14 +8,15 @@ mod settings;
 mod sys;
 mod uri;
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display, Formatter};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cancel::Cancel;
 use crate::error::Result;
 
 pub(crate) use error::{Fault, StorageError};
-pub(crate) use settings::{Key, Settings};
+pub(crate) use settings::{KEYS, Key, Settings};
 pub(crate) use uri::locate;
 
 /// What a directory holds.
@@ -23,6 +24,24 @@ pub(crate) use uri::locate;
 pub(crate) struct Entry {
     pub name: String,
     pub kind: EntryKind,
+    /// Of a file, if the listing tells: what need not be asked for again.
+    pub known: Option<Known>,
+}
+
+/// What a listing tells of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// In bytes.
+    pub size: u64,
+    pub etag: ETag,
+}
+
+/// A file somewhere below a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileBelow {
+    /// Relative to the directory.
+    pub name: String,
+    pub known: Known,
 }
 
 /// What an entry is, symbolic links followed.
@@ -51,7 +70,22 @@ pub(crate) enum Condition {
 /// A place that keeps files. Paths have `/` between their parts.
 pub(crate) trait Store: Debug + Send + Sync {
     /// What Ray calls this kind of store: `type_name` of its file system.
-    fn filesystem(&self) -> &'static str;
+    fn filesystem(&self) -> &str;
+
+    /// What stands before a path where people read it, such as `s3://`; nothing for local paths.
+    fn prefix(&self) -> &str {
+        ""
+    }
+
+    /// The URI that leads to a path again, without secrets.
+    fn uri(&self, path: &str) -> String {
+        [self.prefix(), path].concat()
+    }
+
+    /// Where programs of this machine find the same file or directory, if this store is of this machine.
+    fn local_path(&self, _path: &str) -> Option<PathBuf> {
+        None
+    }
 
     /// The path of the same file or directory, without links, if this store knows of links.
     fn real_path(&self, _path: &str) -> Option<String> {
@@ -61,8 +95,16 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// The entries right below a directory, in no particular order.
     fn list(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError>;
 
-    /// Opens a file for reading.
-    fn open(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError>;
+    /// All files below a directory, however deep, by name. Fails with [`Fault::NotFound`] if it is not there.
+    fn walk(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<FileBelow>, StorageError>;
+
+    /// Opens a file for reading; with what a listing told, a store may need not ask for it.
+    fn open(
+        &self,
+        path: &str,
+        known: Option<&Known>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Box<dyn Blob>, StorageError>;
 
     /// Starts a file that nobody sees before it is committed.
     fn create(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError>;
@@ -102,7 +144,7 @@ pub(crate) trait Blob: Send + Sync {
     fn is_settled(&self) -> Result<bool, StorageError>;
 
     /// Reads from `offset` on; less than `into` holds only at the end of the file.
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, StorageError>;
+    fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError>;
 }
 
 /// The content of a file, which is still open.
@@ -155,8 +197,21 @@ impl Location {
         self.store.list(&self.path, cancel)
     }
 
-    pub(crate) fn open(&self, cancel: Option<&Cancel>) -> Result<Box<dyn Blob>, StorageError> {
-        self.store.open(&self.path, cancel)
+    pub(crate) fn walk(&self, cancel: Option<&Cancel>) -> Result<Vec<FileBelow>, StorageError> {
+        self.store.walk(&self.path, cancel)
+    }
+
+    pub(crate) fn open(
+        &self,
+        known: Option<&Known>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Box<dyn Blob>, StorageError> {
+        self.store.open(&self.path, known, cancel)
+    }
+
+    /// The URI that leads here again, without secrets.
+    pub(crate) fn uri(&self) -> String {
+        self.store.uri(&self.path)
     }
 
     /// Reads a whole file, of at most `max_bytes`.
@@ -165,26 +220,34 @@ impl Location {
         max_bytes: u64,
         cancel: Option<&Cancel>,
     ) -> Result<(Vec<u8>, ETag), StorageError> {
-        let (data, blob) = self.read_whole(max_bytes, cancel)?;
-        Ok((data, blob.etag().clone()))
+        let blob = self.open(None, cancel)?;
+        Ok((self.read_all(&*blob, max_bytes, cancel)?, blob.etag().clone()))
     }
 
-    /// Reads a whole file, and leaves it open for whoever wants to know whether it was changed meanwhile.
-    pub(crate) fn read_whole(
+    /// Reads all of the file that was opened here, of at most `max_bytes`.
+    pub(crate) fn read_all(
         &self,
+        blob: &dyn Blob,
         max_bytes: u64,
         cancel: Option<&Cancel>,
-    ) -> Result<WholeFile, StorageError> {
-        let blob = self.open(cancel)?;
+    ) -> Result<Vec<u8>, StorageError> {
+        let too_large = || StorageError::new(Fault::TooLarge(max_bytes), &self.to_string());
         if blob.size() > max_bytes {
-            return Err(StorageError::new(Fault::TooLarge(max_bytes), &self.path));
+            return Err(too_large());
         }
         let mut data = Vec::new();
-        let reserved = data.try_reserve_exact(blob.size() as usize);
-        reserved.map_err(|_| StorageError::new(Fault::TooLarge(max_bytes), &self.path))?;
+        data.try_reserve_exact(blob.size() as usize).map_err(|_| too_large())?;
         data.resize(blob.size() as usize, 0);
-        let read = blob.read_at(0, &mut data)?;
+        let read = blob.read_at(0, &mut data, cancel)?;
         data.truncate(read);
-        Ok((data, blob))
+        Ok(data)
+    }
+}
+
+/// The path as people read it: with the scheme, without secrets.
+impl Display for Location {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.store.prefix())?;
+        formatter.write_str(&self.path)
     }
 }

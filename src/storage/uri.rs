@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Location, local::Local, sys};
+use super::{Location, Settings, local::Local, sys};
 use crate::error::{Code, Error, Result};
 use crate::nearest::nearest;
 
@@ -13,7 +13,7 @@ const ELSEWHERE: &[&str] = &["s3", "gs", "gcs", "abfs", "abfss", "az", "http", "
 ///
 /// A local path is absolute, relative, or starts with `~`; `file://` may stand before an absolute one.
 /// Nothing in it is decoded: a percent sign is one.
-pub(crate) fn locate(uri: &str) -> Result<Location> {
+pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
     let path = match scheme(uri) {
         None => absolute(uri)?,
         Some((scheme @ ("file" | "local"), rest)) => {
@@ -84,8 +84,12 @@ fn home(user: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn found(uri: &str) -> Result<Location> {
+        locate(uri, &Settings::new(&[], &[])?)
+    }
+
     fn path(uri: &str) -> String {
-        locate(uri).unwrap().path
+        found(uri).unwrap().path
     }
 
     #[test]
@@ -113,13 +117,13 @@ mod tests {
 
     #[test]
     fn other_stores_are_named_without_their_secrets() {
-        let error = locate("s3://key:secret@bucket/run").unwrap_err();
+        let error = found("s3://key:secret@bucket/run").unwrap_err();
         assert_eq!(error.code(), Code::Unsupported);
         assert!(error.message().contains("s3://") && !error.message().contains("secret"));
-        let error = locate("flie:///x").unwrap_err();
+        let error = found("flie:///x").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("did you mean file://"), "{error}");
-        assert_eq!(locate("file://x/y").unwrap_err().code(), Code::InvalidArgument);
-        assert_eq!(locate("").unwrap_err().code(), Code::InvalidArgument);
+        assert_eq!(found("file://x/y").unwrap_err().code(), Code::InvalidArgument);
+        assert_eq!(found("").unwrap_err().code(), Code::InvalidArgument);
     }
 }

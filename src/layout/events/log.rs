@@ -73,7 +73,7 @@ impl Logs<'_> {
         let files = self.files()?;
         for (newer, file) in files.iter().enumerate() {
             let Some(blob) = self.open(file, diagnostics)? else { continue };
-            let lines = Lines { logs: self, blob, path: &file.path, newer };
+            let lines = Lines { logs: self, blob, path: &file.to_string(), newer };
             lines.each(diagnostics, &wanted, &mut each)?;
         }
         Ok(files.len())
@@ -101,7 +101,7 @@ impl Logs<'_> {
     /// Opens a log. One of a directory that cannot be read counts as empty.
     fn open(&self, file: &Location, diagnostics: &mut Diagnostics) -> Result<Option<Box<dyn Blob>>> {
         let is_alone = file.path == self.location.path;
-        match file.open(self.cancel) {
+        match file.open(None, self.cancel) {
             Ok(blob) => Ok(Some(blob)),
             Err(error) if is_alone || matches!(error.fault, Fault::Cancelled) => {
                 Err(of_setting(error.into()))
@@ -109,7 +109,7 @@ impl Logs<'_> {
             Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
             Err(error) => {
                 let message = format!("the log could not be read and counts as empty: {}", error.fault);
-                diagnostics.add(Finding::UnreadableFile, &file.path, message);
+                diagnostics.add(Finding::UnreadableFile, &file.to_string(), message);
                 Ok(None)
             }
         }
@@ -151,7 +151,7 @@ impl Lines<'_> {
         each: &mut impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
         let mut reader = RowReader::new(self.logs.limits.depth);
-        let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into)?);
+        let read = |at, into: &mut [u8]| Ok(self.blob.read_at(at, into, self.logs.cancel)?);
         let mut blocks = Blocks::new(read, self.blob.size(), self.logs.limits.line_bytes);
         let mut number = 0;
         while let Some((offset, block)) = blocks.next().map_err(|error| self.named(error))? {

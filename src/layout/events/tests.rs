@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::*;
 use crate::error::Code;
 use crate::layout::{Diagnostic, Extent, Presence, read};
-use crate::storage::Settings;
+use crate::storage::Key;
 use crate::storage::double::Double;
 
 const SNAPSHOT: &str = "{\"checkpoint_results\": []}";
@@ -317,16 +317,10 @@ fn errors_name_the_setting_or_the_limit() {
     assert!(long.message().contains(LOG) && long.message().contains("max_line_bytes"), "{long}");
     let many = error("/events", Limits { checkpoints: 1, ..limits() });
     assert!(many.message().contains("/events") && many.message().contains("max_checkpoints"), "{many}");
-    let elsewhere = join(
-        &mut read(&run, Extent::All, &limits(), None).unwrap(),
-        &run,
-        "s3://bucket/events",
-        None,
-        &limits(),
-        None,
-    );
-    let elsewhere = elsewhere.expect_err("an error");
-    assert_eq!(elsewhere.code(), Code::Unsupported);
+    let settings = Settings::new(&[("events", "flie:///events")], &[Key::Text("events")]).unwrap();
+    let mut record = read(&run, Extent::All, &limits(), None).unwrap();
+    let elsewhere = join(&mut record, &run, &settings, &limits(), None).expect_err("an error");
+    assert_eq!(elsewhere.code(), Code::InvalidArgument);
     assert!(elsewhere.message().starts_with("setting events: "), "{elsewhere}");
 }
 
