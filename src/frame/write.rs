@@ -61,6 +61,7 @@ impl Destination {
             }
             Fault::NotAFile | Fault::Permission | Fault::Changed | Fault::TooLarge(_) => error.into(),
             Fault::Cancelled | Fault::Io(_) | Fault::CannotList | Fault::Unsupported(_) => error.into(),
+            Fault::NoBucket(_) | Fault::Refused(_) | Fault::Region(_) | Fault::Setup(_) => error.into(),
         })?;
         Ok(Output { upload, failed: None })
     }
@@ -71,7 +72,8 @@ impl Destination {
             Fault::Changed => exists(&self.location),
             Fault::NotFound | Fault::NotADirectory | Fault::NotAFile | Fault::Permission => error.into(),
             Fault::TooLarge(_) | Fault::Cancelled | Fault::Io(_) => error.into(),
-            Fault::CannotList | Fault::Unsupported(_) => error.into(),
+            Fault::CannotList | Fault::Unsupported(_) | Fault::NoBucket(_) => error.into(),
+            Fault::Refused(_) | Fault::Region(_) | Fault::Setup(_) => error.into(),
         })
     }
 }

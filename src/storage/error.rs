@@ -35,6 +35,18 @@ pub(crate) enum Fault {
     CannotList,
     #[error("{0}")]
     Unsupported(String),
+    /// There is no bucket of this name.
+    #[error("{0}")]
+    NoBucket(String),
+    /// The store says why it refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The bucket is in another region than was asked.
+    #[error("the bucket is in region {0}")]
+    Region(String),
+    /// What the caller said of the store cannot be right.
+    #[error("{0}")]
+    Setup(String),
     #[error("{0}")]
     Io(#[source] io::Error),
 }
@@ -64,12 +76,13 @@ impl StorageError {
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         let code = match error.fault {
-            Fault::NotFound | Fault::NotADirectory => Code::NotFound,
-            Fault::Permission => Code::Permission,
+            Fault::NotFound | Fault::NotADirectory | Fault::NoBucket(_) => Code::NotFound,
+            Fault::Permission | Fault::Refused(_) => Code::Permission,
+            Fault::Setup(_) => Code::InvalidArgument,
             Fault::TooLarge(_) => Code::Corrupt,
             Fault::Cancelled => return Error::new(Code::Cancelled, Fault::Cancelled),
             Fault::CannotList | Fault::Unsupported(_) => Code::Unsupported,
-            Fault::NotAFile | Fault::Changed | Fault::Io(_) => Code::Io,
+            Fault::NotAFile | Fault::Changed | Fault::Io(_) | Fault::Region(_) => Code::Io,
         };
         Error::new(code, error)
     }

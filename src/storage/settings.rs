@@ -16,7 +16,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Key::Word(name, _) | Key::Count(name, _) | Key::Text(name) | Key::AnyText(name) => name,
         }

@@ -38,3 +38,14 @@ pub(super) fn home(user: Option<&str>) -> Option<String> {
     let home = unsafe { CStr::from_ptr(entry.pw_dir) };
     home.to_str().ok().map(str::to_owned)
 }
+
+/// Blocks all signals for this thread.
+#[cfg(feature = "remote")]
+pub(super) fn block_signals() {
+    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
+    }
+}

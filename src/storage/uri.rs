@@ -13,7 +13,7 @@ const ELSEWHERE: &[&str] = &["s3", "gs", "gcs", "abfs", "abfss", "az", "http", "
 ///
 /// A local path is absolute, relative, or starts with `~`; `file://` may stand before an absolute one.
 /// Nothing in it is decoded: a percent sign is one.
-pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
+pub(crate) fn locate(uri: &str, settings: &Settings) -> Result<Location> {
     let path = match scheme(uri) {
         None => absolute(uri)?,
         Some((scheme @ ("file" | "local"), rest)) => {
@@ -24,11 +24,7 @@ pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
             }
             path.to_owned()
         }
-        // Credentials may stand in such a URI, so its text stays out of the message.
-        Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {
-            let message = format!("this build of libresult reads local paths only, not {scheme}://");
-            return Err(Error::new(Code::Unsupported, message));
-        }
+        Some((scheme, rest)) if ELSEWHERE.contains(&scheme) => return elsewhere(scheme, rest, settings),
         Some((scheme, _)) => {
             let known = ["file", "local"].into_iter().chain(ELSEWHERE.iter().copied());
             let hint = nearest(scheme, known).map(|known| format!(": did you mean {known}://?"));
@@ -39,6 +35,24 @@ pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
     let trimmed = path.trim_end_matches('/');
     let path = if trimmed.is_empty() { "/" } else { trimmed };
     Ok(Location { store: Arc::new(Local), path: path.to_owned() })
+}
+
+#[cfg(feature = "remote")]
+fn elsewhere(scheme: &str, rest: &str, settings: &Settings) -> Result<Location> {
+    match super::remote::Kind::of_scheme(scheme) {
+        Some(kind) => super::remote::locate(kind, scheme, rest, settings),
+        None => Err(without(scheme)),
+    }
+}
+
+#[cfg(not(feature = "remote"))]
+fn elsewhere(scheme: &str, _: &str, _: &Settings) -> Result<Location> {
+    Err(without(scheme))
+}
+
+/// The error for a store that this build was made without. Credentials may stand in a URI, so none of it is told.
+fn without(scheme: &str) -> Error {
+    Error::new(Code::Unsupported, format_args!("this build of libresult was made without {scheme}://"))
 }
 
 /// The scheme of a URI and what stands behind `://`.
