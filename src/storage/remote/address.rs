@@ -27,7 +27,7 @@ const SECRETS: [&str; 7] = [
 ];
 
 /// pyarrow's parameters that mean nothing to whoever reads.
-const IGNORED: [Key; 12] = [
+const IGNORED: [Key; 11] = [
     Key::AnyText("allow_bucket_creation"),
     Key::AnyText("allow_bucket_deletion"),
     Key::AnyText("allow_delayed_open"),
@@ -37,7 +37,6 @@ const IGNORED: [Key; 12] = [
     Key::AnyText("default_bucket_location"),
     Key::AnyText("dfs_storage_authority"),
     Key::AnyText("dfs_storage_scheme"),
-    Key::AnyText("enable_tls"),
     Key::AnyText("project_id"),
     Key::AnyText("retry_limit_seconds"),
 ];

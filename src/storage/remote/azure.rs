@@ -22,7 +22,8 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     };
     let endpoint = config.endpoint(&["AZURE_STORAGE_ENDPOINT"]).unwrap_or_else(|| {
         let authority = config.get("blob_storage_authority").unwrap_or(AUTHORITY);
-        let scheme = config.get("blob_storage_scheme").or(config.get("scheme")).unwrap_or("https");
+        let plain = (config.get("enable_tls") == Some("false")).then_some("http");
+        let scheme = config.get("blob_storage_scheme").or(config.get("scheme")).or(plain).unwrap_or("https");
         match authority.starts_with('.') {
             true => format!("{scheme}://{account}{authority}"),
             false => format!("{scheme}://{authority}/{account}"),
