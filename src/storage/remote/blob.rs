@@ -315,9 +315,7 @@ impl File {
         if !taker.head(Head { etag: state::of(&meta), size: meta.size }) {
             return Ok(());
         }
-        let mut chunks = match payload {
-            GetResultPayload::Stream(chunks) => chunks,
-        };
+        let GetResultPayload::Stream(mut chunks) = payload;
         while let Some(chunk) = chunks.next().await {
             if !taker.bytes(chunk?).await {
                 break;

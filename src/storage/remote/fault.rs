@@ -12,6 +12,7 @@ pub(super) fn fault(error: &object_store::Error, refusal: Option<Refusal>, confi
             return fault;
         }
     }
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and says so")]
     match error {
         Error::NotFound { .. } => Fault::NotFound,
         Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. } => {

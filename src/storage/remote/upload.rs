@@ -175,19 +175,16 @@ pub(super) fn put(
         Condition::IfAbsent => PutMode::Create,
         Condition::IfMatch(etag) => PutMode::Update(state::version(etag)),
     };
+    let is_update = matches!(condition, Condition::IfMatch(_));
     let (connection, key) = (connection.clone(), key.clone());
     runtime::run(cancel, async move {
         let store = connection.store().await?;
         let put = store.put_opts(&key, data.into(), PutOptions { mode, ..PutOptions::default() });
         let (outcome, seen) = wire::watch(put).await;
-        outcome.map(|_| ()).map_err(|error| match fault::fault(&error, seen.refusal, &connection.config) {
+        outcome.map(|_| ()).map_err(|error| {
+            let fault = fault::fault(&error, seen.refusal, &connection.config);
             // The file that was to be replaced is gone.
-            Fault::NotFound if key_is_condition(&error) => Fault::Changed,
-            fault => fault,
+            if is_update && matches!(fault, Fault::NotFound) { Fault::Changed } else { fault }
         })
     })
-}
-
-fn key_is_condition(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::NotFound { .. } | object_store::Error::Precondition { .. })
 }

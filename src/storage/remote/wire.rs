@@ -189,13 +189,13 @@ impl HttpService for Wire {
 
 /// The error of a request that got no answer.
 fn not_sent(error: HttpError) -> HttpError {
-    let cause = error.source().map_or_else(|| error.to_string(), |source| causes(source));
+    let cause = error.source().map_or_else(|| error.to_string(), causes);
     note(|seen| seen.refusal = Some(Refusal::Transport(cause.clone())));
-    match error.kind() {
-        // To try again would make the caller wait for several timeouts.
-        HttpErrorKind::Connect => HttpError::new(HttpErrorKind::Unknown, Cause(cause)),
-        kind => HttpError::new(kind, Cause(cause)),
-    }
+    let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
+    // To try again whoever cannot be reached would make the caller wait for several timeouts.
+    let is_unreachable = source.is_some_and(reqwest::Error::is_connect);
+    let kind = if is_unreachable { HttpErrorKind::Unknown } else { error.kind() };
+    HttpError::new(kind, Cause(cause))
 }
 
 #[derive(Debug, thiserror::Error)]
