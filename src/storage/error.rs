@@ -13,6 +13,7 @@ pub(crate) struct StorageError {
 }
 
 /// Why a store did not do what it was asked for.
+#[cfg_attr(not(feature = "remote"), allow(dead_code))]
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("no such file or directory")]

@@ -131,9 +131,8 @@ mod tests {
 
     #[test]
     fn other_stores_are_named_without_their_secrets() {
-        let error = found("s3://key:secret@bucket/run").unwrap_err();
-        assert_eq!(error.code(), Code::Unsupported);
-        assert!(error.message().contains("s3://") && !error.message().contains("secret"));
+        let error = found("s3://key:secret@/run").unwrap_err();
+        assert!(error.message().contains("s3://") && !error.message().contains("secret"), "{error}");
         let error = found("flie:///x").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("did you mean file://"), "{error}");
