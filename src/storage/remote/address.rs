@@ -157,7 +157,7 @@ impl Place {
 
     #[cfg(feature = "gs")]
     fn gcs(&mut self) -> String {
-        if self.user == "anonymous" {
+        if self.user == "anonymous" && self.password.is_empty() {
             self.default("anonymous", "true".to_owned());
         }
         self.host.clone()
@@ -201,7 +201,8 @@ impl Place {
     }
 }
 
-#[cfg(all(test, feature = "s3", feature = "gs", feature = "abfs", feature = "http"))]
+#[cfg(all(feature = "s3", feature = "gs", feature = "abfs", feature = "http"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

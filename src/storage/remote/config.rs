@@ -81,6 +81,7 @@ pub(super) struct Config {
     environment: BTreeMap<String, String>,
 }
 
+#[cfg_attr(not(any(feature = "s3", feature = "gs", feature = "abfs")), allow(dead_code))]
 impl Config {
     /// Beginnings of the names of variables that matter to some store.
     const VARIABLES: [&'static str; 7] =
