@@ -187,6 +187,27 @@ def loses_no_write_of_many_writers(store):
     equal(store.get("counter"), b"%d" % (WRITERS * WRITES))
 
 
+@test()
+def writes_with_a_condition_are_alone():
+    """moto's own gap is too short to be met by chance."""
+    import s3
+    application, running, peaks = s3.Application(), [], []
+
+    def slow(environ, start_response):
+        running.append(environ)
+        peaks.append(len(running))
+        time.sleep(0.02)
+        running.pop()
+
+    application.moto = slow
+    asked = {"PUT": {"HTTP_IF_NONE_MATCH": "*"}, "POST": {"HTTP_IF_MATCH": "x"}, "GET": {"HTTP_IF_MATCH": "x"}}
+    for method, condition in asked.items():
+        peaks.clear()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: application({"REQUEST_METHOD": method, "PATH_INFO": "/", **condition}, None), range(4)))
+        equal(max(peaks) > 1, method == "GET", method)
+
+
 @test("s3", "gs", "abfs", "http")
 def says_what_is_missing(store):
     codes = {"s3": ("NoSuchKey", "NoSuchBucket"), "gs": ("NoSuchKey", "NoSuchBucket"), "abfs": ("BlobNotFound", "ContainerNotFound")}
