@@ -795,7 +795,7 @@ libresult_str libresult_error_message(const libresult_error *error);
 /// Frees `error`.
 void libresult_error_free(libresult_error *error);
 
-/// Whether this build has `feature`: `arrow`, `parquet`.
+/// Whether this build has `feature`: `s3`, `gs`, `abfs`, `http`, `arrow`, `parquet`.
 bool libresult_supports(const char *feature);
 
 /// The version of the library in use, such as `0.1.0`.
