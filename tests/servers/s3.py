@@ -2,9 +2,9 @@
 """moto's S3 server, in this process, with what it lacks.
 
 A request with If-Match or If-None-Match that writes is alone: moto looks at the condition first and writes later, so that two
-writers at once could both succeed. A range is read without a copy of the whole object, which moto makes from a file. `POST /__many` makes many objects of one body quickly: JSON {"bucket", "keys"} or
-{"bucket", "prefix", "count"} (keys are prefix and the number with 8 digits), and "body" (text); or {"bucket", "directory"}: all
-files below it."""
+writers at once could both succeed. A range is read without a copy of the whole object, which moto makes from a file.
+`POST /__many` makes many objects of one body quickly: JSON {"bucket", "keys"} or {"bucket", "prefix", "count"} (keys are prefix and
+the number with 8 digits), and "body" (text); or {"bucket", "directory"}: all files below it."""
 import json
 import logging
 import threading

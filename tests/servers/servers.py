@@ -6,8 +6,8 @@ servers.py [--only s3,gs,abfs,http] [--upload DIR]… [--corpus DIR [--scratch D
 S3 is moto's server, gs fake-gcs-server behind gcs.py, abfs Azurite, http is web.py. Each listens on a free port of 127.0.0.1, has
 an empty bucket or container `runs` (http: `/runs/`), and a proxy of proxy.py before it. --upload puts all files below DIR into each,
 --corpus those of a corpus's run directories, which it makes below --scratch as compare.py does: the file
-`v1-lines-crlf/run/result.json` there has the key of that name. What only a disk has is lost: empty directories, links that lead nowhere. The exit code is the command's. Nothing runs on when the command has
-ended, or this process was ended in whatever way.
+`v1-lines-crlf/run/result.json` there has the key of that name. What only a disk has is lost: empty directories, links that lead nowhere. The exit code is the
+command's. Nothing runs on when the command has ended, or this process was ended in whatever way.
 
 The command finds these variables, with S3, GS, ABFS or HTTP for STORE:
 
