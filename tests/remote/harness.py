@@ -107,7 +107,9 @@ class Proxy:
 
     def upload(self, case, below="run"):
         """Puts the run of a case of the corpus there. Returns its URI."""
-        for key, path in stores.files(os.path.join(CORPUS, case, "run")):
+        files = list(stores.files(os.path.join(CORPUS, case, "run")))
+        check(files, f"the corpus has no run {case}")
+        for key, path in files:
             with open(path, "rb") as f:
                 self.put(f"{below}/{key}", f.read())
         return self.uri(below)

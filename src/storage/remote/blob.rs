@@ -162,9 +162,9 @@ impl Blob for RemoteBlob {
     fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError> {
         let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
         let into = &mut into[..length];
-        let is_whole = offset == 0 && length as u64 == self.size;
         let is_kept = self.chunks().iter().any(|chunk| chunk.index == offset / CHUNK);
-        if length > 0 && !is_kept && (is_whole || length as u64 >= CHUNK) {
+        // What is shorter is kept: a small file may be read again from its end.
+        if !is_kept && length as u64 >= CHUNK {
             self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
             return Ok(length);
         }
