@@ -170,12 +170,7 @@ impl Blob for RemoteBlob {
         let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
         let into = &mut into[..length];
         let is_kept = self.chunks().iter().any(|chunk| chunk.index == offset / CHUNK);
-<<<<<<< HEAD
         if length as u64 >= CHUNK && !is_kept {
-=======
-        // What is shorter is kept: a small file may be read again from its end.
-        if !is_kept && length as u64 >= CHUNK {
->>>>>>> d1862e92e4eb127ac69c4a567af2206c9e5e34da
             self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
             return Ok(length);
         }

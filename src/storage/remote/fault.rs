@@ -45,7 +45,8 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
             Fault::Refused(format!("the credentials have expired ({told})"))
         }
         (301 | 307 | 308, _) | (_, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
-            if config.kind.filesystem() == "s3" && region.is_some() => {
+            if config.kind.filesystem() == "s3" && region.is_some() =>
+        {
             Fault::Region(region.clone().unwrap_or_default())
         }
         (300..=399, _) if status != 304 => {
