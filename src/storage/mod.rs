@@ -4,6 +4,8 @@
 pub(crate) mod double;
 mod error;
 mod local;
+#[cfg(feature = "remote")]
+mod remote;
 mod settings;
 mod sys;
 mod uri;
