@@ -161,7 +161,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-fuzz test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -177,7 +177,7 @@ test: ## Runs all that follows, and sums up
 # The one for Arrow is apart, and go downloads what it needs.
 GO_MODULES := bindings/go bindings/go/arrow
 
-.PHONY: $(STEPS) test-servers
+.PHONY: $(STEPS)
 lint: build ## Checks layout and habits of the sources
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings

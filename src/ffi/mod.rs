@@ -11,6 +11,7 @@ mod checkpoint;
 mod value;
 mod text;
 mod frame;
+mod store;
 mod cancel;
 mod error;
 mod library;

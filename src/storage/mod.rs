@@ -4,6 +4,7 @@
 pub(crate) mod double;
 mod error;
 mod local;
+mod own;
 #[cfg(feature = "remote")]
 mod remote;
 mod settings;
@@ -18,6 +19,7 @@ use crate::cancel::Cancel;
 use crate::error::Result;
 
 pub(crate) use error::{Fault, StorageError};
+pub(crate) use own::{Functions, Listing, register, unregister};
 pub(crate) use settings::{KEYS, Key, Settings};
 pub(crate) use uri::locate;
 
@@ -77,6 +79,12 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// What stands before a path where people read it, such as `s3://`; nothing for local paths.
     fn prefix(&self) -> &str {
         ""
+    }
+
+    /// Whether it is to be used, and the files that it opens read, by the thread of the call only, none of ours. What is
+    /// created may be written to by any.
+    fn is_bound_to_caller(&self) -> bool {
+        false
     }
 
     /// The URI that leads to a path again, without secrets.
@@ -175,7 +183,9 @@ impl Location {
     /// What lies below this directory under a relative path.
     pub(crate) fn join(&self, below: &str) -> Location {
         let above = self.path.trim_end_matches('/');
-        Location { store: self.store.clone(), path: [above, "/", below].concat() }
+        // The root of a store may have no name at all.
+        let path = if self.path.is_empty() { below.to_owned() } else { [above, "/", below].concat() };
+        Location { store: self.store.clone(), path }
     }
 
     /// The last part of the path.

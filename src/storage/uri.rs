@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Location, Settings, local::Local, sys};
+use super::{Location, Settings, local::Local, own, sys};
 use crate::error::{Code, Error, Result};
 use crate::nearest::nearest;
 
 /// Schemes of stores that this build has no code for.
 const ELSEWHERE: &[&str] = &["s3", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "memory"];
+
+/// Whether a scheme is one of those that have a meaning without anyone registering them.
+pub(super) fn is_built_in(scheme: &str) -> bool {
+    ["file", "local"].contains(&scheme) || ELSEWHERE.contains(&scheme)
+}
 
 /// Finds the store and the path that `uri` names.
 ///
@@ -25,8 +30,13 @@ pub(crate) fn locate(uri: &str, settings: &Settings) -> Result<Location> {
             path.to_owned()
         }
         Some((scheme, rest)) if ELSEWHERE.contains(&scheme) => return elsewhere(scheme, rest, settings),
-        Some((scheme, _)) => {
+        Some((scheme, rest)) => {
+            if let Some(location) = own::locate(scheme, rest) {
+                return Ok(location);
+            }
+            let own = own::schemes();
             let known = ["file", "local"].into_iter().chain(ELSEWHERE.iter().copied());
+            let known = known.chain(own.iter().map(String::as_str));
             let hint = nearest(scheme, known).map(|known| format!(": did you mean {known}://?"));
             let message = format!("no store is known for {scheme}://{}", hint.unwrap_or_default());
             return Err(Error::invalid(message));
@@ -57,11 +67,15 @@ fn without(scheme: &str) -> Error {
 
 /// The scheme of a URI and what stands behind `://`.
 fn scheme(uri: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = uri.split_once("://")?;
+    uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
+}
+
+/// Whether RFC 3986 allows such a scheme.
+pub(super) fn is_scheme(scheme: &str) -> bool {
     let mut bytes = scheme.bytes();
     let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
     let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    (starts && goes_on).then_some((scheme, rest))
+    starts && goes_on
 }
 
 /// A path from the root on, with `~` expanded and everything else as it is.
@@ -131,9 +145,8 @@ mod tests {
 
     #[test]
     fn other_stores_are_named_without_their_secrets() {
-        let error = found("s3://key:secret@bucket/run").unwrap_err();
-        assert_eq!(error.code(), Code::Unsupported);
-        assert!(error.message().contains("s3://") && !error.message().contains("secret"));
+        let error = found("s3://key:secret@/run").unwrap_err();
+        assert!(error.message().contains("s3://") && !error.message().contains("secret"), "{error}");
         let error = found("flie:///x").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("did you mean file://"), "{error}");

@@ -4,6 +4,7 @@ import http.server
 import select
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -27,7 +28,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         """A client that goes away is no error."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
     def start(self):

@@ -6,7 +6,8 @@ proxy.py STORE PORT     STORE is s3, gs, abfs or http, PORT is where it listens;
 It is asked about itself on the same port, below `/__`. Other requests go to the server as they are, with the client's Host.
 
     POST   /__proxies       a proxy before the same server with no rules and an empty log: {"port": N}. Tests that run at the same
-                            time take one each.
+                            time take one each. With the body {"tls": true} it speaks TLS, with a certificate for 127.0.0.1 that nobody
+                            trusts: {"port": N, "certificate": PEM}
     POST   /__rules         a JSON list of rules, which take the place of those before; the log is emptied
     GET    /__rules         the same list, with how often each rule was followed as "done": a fault that did not happen proves nothing
     GET    /__log           a JSON list of all requests since, in the order in which they came:
@@ -14,7 +15,8 @@ It is asked about itself on the same port, below `/__`. Other requests go to the
     GET    /__counts        {"requests", "bytes", "connections", "peak": most requests at the same time}
     DELETE /__log           empties the log and the counts
     POST   /__holes         a port at which connecting never ends, as of a host behind a firewall: {"port": N}
-    PUT GET DELETE /__objects/KEY   puts, reads, removes an object in the store, signed as the store wants it
+    PUT GET DELETE /__objects/KEY   puts, reads, removes an object in the store, signed as the store wants it; headers that start
+                            with x- come with it
 
 A rule says which requests it is for; what it leaves out, is for all:
 
@@ -44,12 +46,16 @@ Ready-made rules, which tests in any language write as JSON:
     expired token   {"status": 400, "body": "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"}
     no permission   {"status": 403, "body": "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"}
     busy, twice     {"status": 503, "times": 2, "body": "<Error><Code>SlowDown</Code></Error>"}
-    TLS failure     needs no rule: ask the proxy with https"""
+    TLS failure     needs no rule: ask the proxy with https, or one that speaks TLS"""
+import datetime
+import ipaddress
 import json
 import re
 import select
 import socket
+import ssl
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -97,6 +103,17 @@ class Proxy(plumbing.Server):
 
     def clear(self):
         self.log, self.peak, self.connections = [], self.running, 0
+
+    def speak_tls(self):
+        certificate, key = self_signed()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(certificate + key)
+            f.flush()
+            context.load_cert_chain(f.name)
+        # Each connection's own thread shakes hands.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        return {"certificate": certificate.decode()}
 
     def arrive(self, parts, header, first):
         """Notes a request. Returns its line of the log and the rule for it."""
@@ -179,8 +196,8 @@ class Handler(plumbing.Handler):
         changed = {name.lower(): (name, value) for name, value in rule.get("set", {}).items()}
         headers = [one for one in plumbing.end_to_end(response.getheaders()) if one[0].lower() not in changed]
         headers += [(name, value) for name, value in changed.values() if value is not None]
-        headers = [(name, str(int(value) + rule.get("length", 0)) if name.lower() == "content-length" else value)
-                   for name, value in headers]
+        if "length" in rule:
+            headers = [(name, str(int(value) + rule["length"]) if name.lower() == "content-length" else value) for name, value in headers]
         chunked = response.headers.get("Content-Length") is None and has_body(self.command, response.status)
         if chunked:
             headers.append(("Transfer-Encoding", "chunked"))
@@ -220,7 +237,9 @@ class Handler(plumbing.Handler):
         proxy = self.server
         match self.command, self.path:
             case "POST", "/__proxies":
-                self.tell({"port": Proxy(proxy.store).start().port})
+                another = Proxy(proxy.store)
+                about = another.speak_tls() if json.loads(self.body() or b"{}").get("tls") else {}
+                self.tell({"port": another.start().port, **about})
             case "POST", "/__holes":
                 self.tell({"port": hole()})
             case "POST", "/__rules":
@@ -253,7 +272,7 @@ class Handler(plumbing.Handler):
         store = self.server.store
         try:
             if method == "PUT":
-                store.put(key, self.body())
+                store.put(key, self.body(), {name: value for name, value in self.headers.items() if name.lower().startswith("x-")})
                 self.tell({})
             elif method == "DELETE":
                 store.delete(key)
@@ -271,6 +290,24 @@ class Handler(plumbing.Handler):
 
 def has_body(method, status):
     return method != "HEAD" and status not in (204, 304)
+
+
+def self_signed():
+    """A certificate for this host and its key, as PEM."""
+    from cryptography import x509  # what moto needs has it
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "libresult test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    day = datetime.timedelta(days=1)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(plumbing.HOST))]), False)
+            .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256()))
+    return (made.public_bytes(serialization.Encoding.PEM),
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
 HOLES = []

@@ -5,9 +5,9 @@ servers.py [--only s3,gs,abfs,http] [--upload DIR]… [--corpus DIR [--scratch D
 
 S3 is moto's server, gs fake-gcs-server behind gcs.py, abfs Azurite, http is web.py. Each listens on a free port of 127.0.0.1, has
 an empty bucket or container `runs` (http: `/runs/`), and a proxy of proxy.py before it. --upload puts all files below DIR into each,
---corpus those of a corpus's run directories (made below --scratch, or found there if it has them): the file `v1-lines-crlf/run/result.json` of
-the scratch directory is the key of that name. The exit code is the command's. Nothing runs on when the command has ended, or this
-process was ended in whatever way.
+--corpus those of a corpus's run directories, which it makes below --scratch as compare.py does: the file
+`v1-lines-crlf/run/result.json` there has the key of that name. What only a disk has is lost: empty directories, links that lead nowhere. The exit code is the
+command's. Nothing runs on when the command has ended, or this process was ended in whatever way.
 
 The command finds these variables, with S3, GS, ABFS or HTTP for STORE:
 
@@ -23,15 +23,19 @@ How the servers behave, where it matters to tests of a client:
 
 * A missing bucket is 404 with NoSuchBucket (S3, gs) or ContainerNotFound (abfs), a missing key 404 with NoSuchKey or BlobNotFound, but
   HEAD has no body, so no code; http: a plain 404.
-* moto takes any signature. Without one it answers 403 AccessDenied for what is there and is not public. Other 403 come from the proxy.
-  gs takes anybody; Azurite checks signatures, and answers 403 AuthorizationFailure to who has none.
+* moto takes any signature, and anybody may list. Without a signature an object is 403 (with no body), unless it was put with the header
+  `x-amz-acl: public-read`. Other 403 come from the proxy. gs takes anybody; Azurite checks signatures, and answers 403
+  AuthorizationFailure to who has none.
 * Conditions: PUT with If-Match and If-None-Match (S3, abfs), x-goog-if-generation-match (gs): exactly one of many writers wins.
   GET with If-Match: 412 for another version, everywhere.
-* Ranges: abfs knows no `bytes=-n`: it sends the whole object with 200.
-* Keys with `//`, `..`, a slash at the end (directory markers) and empty names are kept as they are by S3, gs and abfs, given that the client
-  sends them so. http takes any path as it is.
+* Ranges: abfs knows no `bytes=-n`; Azurite answers it with a Content-Length of NaN.
+* Keys with `//`, `..`, a slash at the end (directory markers, of 0 bytes) and empty names are kept and listed as they are, given that the
+  client sends them so; abfs makes slashes of backslashes. http takes any path as it is, and lists nothing.
 * Pages have 1,000 keys (abfs: 5,000).
-* 100,000 keys: POST to S3's port, `/__many` (s3.py), takes 7 s, where PUTs take minutes."""
+* S3's port also gives credentials: as an instance's metadata service does (AWS_EC2_METADATA_SERVICE_ENDPOINT, `/latest/…`), and for a
+  web identity (AWS_ENDPOINT_URL_STS). Those of a container may be an object on http (AWS_CONTAINER_CREDENTIALS_FULL_URI).
+* 100,000 keys: POST to S3's port, `/__many` (s3.py), makes them in some 5 s, where PUTs take minutes. moto sorts all keys for each
+  page, so that one takes 0.4 s then. fake-gcs-server looks at all objects for each PUT: no place for so many."""
 import argparse
 import contextlib
 import ctypes

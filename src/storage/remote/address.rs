@@ -41,9 +41,6 @@ const IGNORED: [Key; 11] = [
     Key::AnyText("retry_limit_seconds"),
 ];
 
-const BLOB: &str = ".blob.core.windows.net";
-const DFS: &str = ".dfs.core.windows.net";
-
 /// What a URI names.
 pub(super) struct Address {
     pub config: Config,
@@ -72,9 +69,13 @@ pub(super) fn parse(kind: Kind, scheme: &str, rest: &str, settings: &Settings) -
     let (user, password, host, path) = (part(user)?, part(password)?, part(host)?, part(path)?);
     let mut place = Place { given, user, password, host, path };
     let bucket = match kind {
+        #[cfg(feature = "s3")]
         Kind::S3 => place.s3(),
+        #[cfg(feature = "gs")]
         Kind::Gcs => place.gcs(),
+        #[cfg(feature = "abfs")]
         Kind::Azure => place.azure(),
+        #[cfg(feature = "http")]
         Kind::Web => place.web(scheme),
         Kind::Memory => place.host.clone(),
     };
@@ -83,7 +84,7 @@ pub(super) fn parse(kind: Kind, scheme: &str, rest: &str, settings: &Settings) -
         return Err(Error::invalid(format_args!("{scheme}:// needs a {word}, as in {scheme}://{word}/run")));
     }
     let path = place.path.trim_matches('/');
-    let head = if kind == Kind::Web { &place.host } else { &bucket };
+    let head = if kind.is_web() { &place.host } else { &bucket };
     let path = if path.is_empty() { head.clone() } else { [head, "/", path].concat() };
     let query = query_of(&place.given);
     Ok(Address { config: Config::new(kind, bucket, place.given), path, query })
@@ -146,6 +147,7 @@ impl Place {
         }
     }
 
+    #[cfg(feature = "s3")]
     fn s3(&mut self) -> String {
         let (user, password) = (std::mem::take(&mut self.user), std::mem::take(&mut self.password));
         self.default("access_key", user);
@@ -153,17 +155,20 @@ impl Place {
         self.host.clone()
     }
 
+    #[cfg(feature = "gs")]
     fn gcs(&mut self) -> String {
-        if self.user == "anonymous" {
+        if self.user == "anonymous" && self.password.is_empty() {
             self.default("anonymous", "true".to_owned());
         }
         self.host.clone()
     }
 
+    #[cfg(feature = "abfs")]
     fn azure(&mut self) -> String {
+        const AUTHORITIES: [&str; 2] = [".blob.core.windows.net", ".dfs.core.windows.net"];
         let (user, password) = (std::mem::take(&mut self.user), std::mem::take(&mut self.password));
         self.default("account_key", password);
-        let account = [BLOB, DFS].iter().find_map(|suffix| self.host.strip_suffix(suffix)).map(str::to_owned);
+        let account = AUTHORITIES.iter().find_map(|suffix| self.host.strip_suffix(suffix)).map(str::to_owned);
         match account {
             Some(account) => {
                 self.default("account_name", account);
@@ -187,10 +192,91 @@ impl Place {
         container.to_owned()
     }
 
+    #[cfg(feature = "http")]
     fn web(&mut self, scheme: &str) -> String {
         let (user, password) = (std::mem::take(&mut self.user), std::mem::take(&mut self.password));
         self.default("access_key", user);
         self.default("secret_key", password);
         format!("{scheme}://{}", self.host)
+    }
+}
+
+#[cfg(all(feature = "s3", feature = "gs", feature = "abfs", feature = "http"))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(uri: &str, settings: &[(&str, &str)]) -> Result<Address> {
+        let (scheme, rest) = uri.split_once("://").unwrap();
+        parse(Kind::of_scheme(scheme).unwrap(), scheme, rest, &Settings::new(settings, KEYS).unwrap())
+    }
+
+    /// Bucket, path and query.
+    fn parts(uri: &str) -> (String, String, String) {
+        let address = address(uri, &[]).unwrap();
+        (address.config.bucket, address.path, address.query)
+    }
+
+    fn told(uri: &str, bucket: &str, path: &str, query: &str) {
+        assert_eq!(parts(uri), (bucket.to_owned(), path.to_owned(), query.to_owned()), "{uri}");
+    }
+
+    #[test]
+    fn every_form_of_pyarrow_is_read() {
+        told("s3://bucket", "bucket", "bucket", "");
+        told("s3://bucket/a/b/", "bucket", "bucket/a/b", "");
+        told("s3://bucket/a%20b%3f", "bucket", "bucket/a b?", "");
+        told(
+            "s3://b/k?region=eu-west-3&endpoint_override=localhost:9000&scheme=http&allow_bucket_creation=true",
+            "b",
+            "b/k",
+            "region=eu-west-3&endpoint_override=localhost:9000&scheme=http",
+        );
+        told("gs://anonymous@b/k", "b", "b/k", "anonymous=true");
+        told("gcs://b/k", "b", "b/k", "");
+        told("abfs://c@account.dfs.core.windows.net/k", "c", "c/k", "");
+        told("abfss://account.blob.core.windows.net/c/k", "c", "c/k", "");
+        told("abfs://c/k", "c", "c/k", "");
+        told("abfs://account:key@c/k", "c", "c/k", "");
+        told("abfs://account@127.0.0.1:10000/c/k", "c", "c/k", "blob_storage_authority=127.0.0.1:10000");
+        told("az://c/k?account_name=a", "c", "c/k", "");
+        told("http://host:8080/a/b", "http://host:8080", "host:8080/a/b", "");
+        told("https://user:password@host/a", "https://host", "host/a", "");
+    }
+
+    #[test]
+    fn the_call_counts_before_the_query_and_that_before_the_rest() {
+        let uri = "s3://user:word@b/k?access_key=query&region=query";
+        let found = address(uri, &[("region", "call"), ("secret_key", "call")]).unwrap().config;
+        let get = |key| found.get(key).unwrap().to_owned();
+        assert_eq!([get("region"), get("access_key"), get("secret_key")], ["call", "query", "call"]);
+    }
+
+    #[test]
+    fn secrets_stay_where_they_are() {
+        let uri = "s3://SECRET:SECRET@b/k?session_token=SECRET&region=x&connect_timeout_ms=7";
+        let settings = [("access_token", "SECRET"), ("client_secret", "SECRET"), ("sas_token", "SECRET")];
+        assert_eq!(address(uri, &settings).unwrap().query, "region=x");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let message = |uri| address(uri, &[]).err().unwrap().message().to_owned();
+        assert_eq!(message("s3:///key"), "s3:// needs a bucket, as in s3://bucket/run");
+        assert_eq!(message("abfs:///key"), "abfs:// needs a container, as in abfs://container/run");
+        assert!(
+            message("s3://b/k?regoin=SECRET")
+                .contains("s3:// URI: unknown setting 'regoin': did you mean 'region'?")
+        );
+        assert!(message("s3://b/k?scheme=ftp").contains("setting scheme is 'ftp'"));
+        assert!(message("s3://b/%ff").contains("not UTF-8"));
+    }
+
+    #[test]
+    fn a_path_is_encoded_as_it_was_decoded() {
+        for path in ["a b", "50%", "x?y#z", "größe", "a+b&c=d", "\"<>`\\"] {
+            let encoded = encoded(path);
+            assert_eq!(decoded("s3", &encoded).unwrap(), path, "{encoded}");
+        }
     }
 }

@@ -18,8 +18,8 @@ use crate::storage::{Blob, ETag, Fault, Known, StorageError};
 
 /// What small reads get their bytes from: one request each.
 const CHUNK: u64 = if cfg!(test) { 64 } else { 4 << 20 };
-/// Chunks that are kept: the one being read, the one before and the one after, for a reader at each end.
-const MOST_CHUNKS: usize = 6;
+/// What a reader needs kept: the chunk that it reads, the one before and the one after.
+const CHUNKS_OF_READER: usize = 3;
 /// Parts of an answer that nobody has taken yet.
 const MOST_WAITING: usize = 64;
 
@@ -28,7 +28,9 @@ pub(super) struct RemoteBlob {
     file: Arc<File>,
     etag: ETag,
     size: u64,
+    /// Those read last stand last.
     chunks: Mutex<Vec<Chunk>>,
+    most_chunks: usize,
 }
 
 /// What requests for a file need.
@@ -64,7 +66,7 @@ impl RemoteBlob {
         let connection = remote.connection.current();
         let file = Arc::new(File { connection, key, shown: shown.clone() });
         if let Some(Known { size, etag }) = known {
-            return Ok(RemoteBlob { file, etag: etag.clone(), size: *size, chunks: Mutex::default() });
+            return Ok(RemoteBlob::new(file, etag.clone(), *size, Vec::new()));
         }
         let first = remote.again_elsewhere(|connection| {
             let file = Arc::new(File { connection, key: file.key.clone(), shown: shown.clone() });
@@ -75,8 +77,13 @@ impl RemoteBlob {
         let (file, mut fetch) = first.map_err(failed)?;
         let Head { etag, size } = fetch.head(cancel).map_err(failed)?.clone();
         let data = fetch.whole(cancel).map_err(failed)?;
-        let chunks = Mutex::new(vec![Chunk { index: 0, state: ChunkState::Here(data.into()) }]);
-        Ok(RemoteBlob { file, etag, size, chunks })
+        Ok(RemoteBlob::new(file, etag, size, vec![Chunk { index: 0, state: ChunkState::Here(data.into()) }]))
+    }
+
+    fn new(file: Arc<File>, etag: ETag, size: u64, chunks: Vec<Chunk>) -> Self {
+        // Each core may have a reader, and one more reads from the end.
+        let readers = std::thread::available_parallelism().map_or(1, usize::from) + 1;
+        RemoteBlob { file, etag, size, chunks: Mutex::new(chunks), most_chunks: readers * CHUNKS_OF_READER }
     }
 
     fn failed(&self, fault: Fault) -> StorageError {
@@ -132,7 +139,7 @@ impl RemoteBlob {
         fetch.fill(&mut data, cancel)?;
         let data: Arc<[u8]> = data.into();
         let mut chunks = self.chunks();
-        if chunks.len() >= MOST_CHUNKS {
+        if chunks.len() >= self.most_chunks {
             chunks.remove(0);
         }
         chunks.push(Chunk { index, state: ChunkState::Here(data.clone()) });
@@ -163,8 +170,7 @@ impl Blob for RemoteBlob {
         let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
         let into = &mut into[..length];
         let is_kept = self.chunks().iter().any(|chunk| chunk.index == offset / CHUNK);
-        // What is shorter is kept: a small file may be read again from its end.
-        if !is_kept && length as u64 >= CHUNK {
+        if length as u64 >= CHUNK && !is_kept {
             self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
             return Ok(length);
         }

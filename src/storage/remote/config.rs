@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-/// The kind of a store.
+/// The kind of a store: those that this build was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
+    #[cfg(feature = "s3")]
     S3,
+    #[cfg(feature = "gs")]
     Gcs,
+    #[cfg(feature = "abfs")]
     Azure,
+    #[cfg(feature = "http")]
     Web,
     Memory,
 }
@@ -15,9 +19,13 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn of_scheme(scheme: &str) -> Option<Kind> {
         Some(match scheme {
+            #[cfg(feature = "s3")]
             "s3" => Kind::S3,
+            #[cfg(feature = "gs")]
             "gs" | "gcs" => Kind::Gcs,
+            #[cfg(feature = "abfs")]
             "abfs" | "abfss" | "az" => Kind::Azure,
+            #[cfg(feature = "http")]
             "http" | "https" => Kind::Web,
             "memory" => Kind::Memory,
             _ => return None,
@@ -27,9 +35,13 @@ impl Kind {
     /// What pyarrow, and so Ray, calls its file system; it knows no web servers.
     pub(super) fn filesystem(self) -> &'static str {
         match self {
+            #[cfg(feature = "s3")]
             Kind::S3 => "s3",
+            #[cfg(feature = "gs")]
             Kind::Gcs => "gcs",
+            #[cfg(feature = "abfs")]
             Kind::Azure => "abfs",
+            #[cfg(feature = "http")]
             Kind::Web => "http",
             Kind::Memory => "memory",
         }
@@ -37,11 +49,16 @@ impl Kind {
 
     /// What holds its files, in the words of its users.
     pub(super) fn bucket_word(self) -> &'static str {
-        match self {
-            Kind::S3 | Kind::Gcs | Kind::Memory => "bucket",
-            Kind::Azure => "container",
-            Kind::Web => "server",
+        match self.filesystem() {
+            "abfs" => "container",
+            "http" => "server",
+            _ => "bucket",
         }
+    }
+
+    /// Whether files are only read, and by name.
+    pub(super) fn is_web(self) -> bool {
+        self.filesystem() == "http"
     }
 }
 
@@ -64,6 +81,7 @@ pub(super) struct Config {
     environment: BTreeMap<String, String>,
 }
 
+#[cfg_attr(not(any(feature = "s3", feature = "gs", feature = "abfs")), allow(dead_code))]
 impl Config {
     /// Beginnings of the names of variables that matter to some store.
     const VARIABLES: [&'static str; 7] =
@@ -96,6 +114,7 @@ impl Config {
         self.get(key).or_else(|| names.iter().find_map(|name| self.variable(name)))
     }
 
+    #[cfg(feature = "s3")]
     pub(super) fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }

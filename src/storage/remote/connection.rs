@@ -78,10 +78,6 @@ async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
         #[cfg(feature = "http")]
         Kind::Web => super::web::connect(config),
         Kind::Memory => Ok(super::memory(&config.bucket)),
-        #[cfg(not(all(feature = "s3", feature = "gs", feature = "abfs", feature = "http")))]
-        Kind::S3 | Kind::Gcs | Kind::Azure | Kind::Web => {
-            Err(Fault::Unsupported("this build of libresult was made without this store".to_owned()))
-        }
     }
 }
 
@@ -95,7 +91,7 @@ impl Config {
         Ok(Connector {
             timeouts: self.timeouts(),
             authorities: self.get("tls_ca_file_path").map(read).transpose()?,
-            follows_redirects: self.kind == Kind::Web,
+            follows_redirects: self.kind.is_web(),
         })
     }
 

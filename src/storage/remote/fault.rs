@@ -1,6 +1,6 @@
 //! From what object_store and the wire tell to why a store did not do what it was asked for.
 
-use super::config::{Config, Kind};
+use super::config::Config;
 use super::wire::{Refusal, causes};
 use crate::storage::Fault;
 
@@ -44,7 +44,9 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
             Fault::Refused(format!("the credentials have expired ({told})"))
         }
-        (301 | 307 | 308 | 400 | 403, _) if config.kind == Kind::S3 && region.is_some() => {
+        (301 | 307 | 308, _) | (_, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+            if config.kind.filesystem() == "s3" && region.is_some() =>
+        {
             Fault::Region(region.clone().unwrap_or_default())
         }
         (300..=399, _) if status != 304 => {

@@ -110,7 +110,7 @@ impl Remote {
         list: impl Fn(Arc<dyn ObjectStore>, Option<Path>) -> L,
     ) -> Result<(T, Vec<Odd>, bool), StorageError> {
         let failed = |fault| StorageError::new(fault, &self.shown(path));
-        if self.kind() == Kind::Web {
+        if self.kind().is_web() {
             return Err(failed(Fault::CannotList));
         }
         let key = self.key(path).map_err(failed)?;
@@ -143,7 +143,7 @@ impl Store for Remote {
     }
 
     fn uri(&self, path: &str) -> String {
-        let account = self.connection.config.get("account_name").filter(|_| self.kind() == Kind::Azure);
+        let account = self.connection.config.get("account_name").filter(|_| self.filesystem() == "abfs");
         let account = account.map(|account| format!("{account}@")).unwrap_or_default();
         let mark = if self.query.is_empty() { "" } else { "?" };
         [&*self.prefix, &account, &address::encoded(path), mark, &self.query].concat()
@@ -234,7 +234,7 @@ impl Store for Remote {
 
 impl Remote {
     fn check_writable(&self, path: &str) -> Result<(), StorageError> {
-        if self.kind() != Kind::Web {
+        if !self.kind().is_web() {
             return Ok(());
         }
         let fault = Fault::Unsupported("a web server is only read".to_owned());
