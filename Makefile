@@ -161,7 +161,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer test-remote
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -284,6 +284,10 @@ servers: build/servers-venv/ready build/azurite/ready
 
 test-servers: servers ## Tests the servers of the stores that the tests use, and their fault proxy: installs them below build/
 	$(SERVERS) tests/servers/test_servers.py
+	$(took)
+
+test-remote: build servers ## Reads and writes runs in all stores: requests, faults, secrets, cancelling, threads and forks
+	$(SERVERS) tests/servers/servers.py -- $(SERVERS) tests/remote/main.py $(STAGE)/lib/libresult.so --self-test
 	$(took)
 
 FUZZ := target/fuzz/release

@@ -70,7 +70,7 @@ def open_checkpoint(uri, **given):
 
 def ask(port, method, path, what=None):
     connection = http.client.HTTPConnection(HOST, port)
-    body = what if isinstance(what, bytes) else json.dumps(what).encode()
+    body = b"" if what is None else json.dumps(what).encode()
     connection.request(method, path, body)
     response = connection.getresponse()
     answer = response.read()
@@ -120,7 +120,7 @@ class Proxy:
         ask(self.port, "POST", "/__rules", [] if Context.self_test else self.faults)
 
     def clear(self):
-        ask(self.port, "DELETE", "/__log", b"")
+        ask(self.port, "DELETE", "/__log")
 
     def log(self):
         """Requests since, as (method, path, query, range, status, bytes)."""

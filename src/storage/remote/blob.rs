@@ -68,7 +68,7 @@ impl RemoteBlob {
         if let Some(Known { size, etag }) = known {
             return Ok(RemoteBlob::new(file, etag.clone(), *size, Vec::new()));
         }
-        let first = remote.again_elsewhere(|connection| {
+        let first = remote.connection.again_elsewhere(|connection| {
             let file = Arc::new(File { connection, key: file.key.clone(), shown: shown.clone() });
             let mut fetch = Fetch::start(&file, 0..CHUNK)?;
             fetch.head(cancel)?;

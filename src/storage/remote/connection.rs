@@ -48,8 +48,19 @@ impl Connection {
         self.elsewhere.get().cloned().unwrap_or_else(|| self.clone())
     }
 
+    /// Does something at the bucket; if that turns out to be in another region, there.
+    pub(super) fn again_elsewhere<T>(
+        self: &Arc<Self>,
+        mut operation: impl FnMut(Arc<Connection>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match operation(self.current()) {
+            Err(Fault::Region(region)) => operation(self.move_to(&region)?),
+            outcome => outcome,
+        }
+    }
+
     /// Goes on in another region, unless the caller chose this one.
-    pub(super) fn move_to(self: &Arc<Self>, region: &str) -> Result<Arc<Connection>, Fault> {
+    fn move_to(self: &Arc<Self>, region: &str) -> Result<Arc<Connection>, Fault> {
         let is_chosen = self.config.get("region").is_some() || self.elsewhere.get().is_some();
         if is_chosen {
             let here = self.config.get("region").unwrap_or("the one tried");

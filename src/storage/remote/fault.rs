@@ -48,7 +48,10 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
             Fault::Refused(format!("the credentials have expired ({told})"))
         }
-        (301 | 307 | 308, _) | (_, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+        // HEAD has no body, so no code.
+        (301 | 307 | 308, _)
+        | (400, "")
+        | (_, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
             if config.kind.filesystem() == "s3" && region.is_some() =>
         {
             Fault::Region(region.clone().unwrap_or_default())

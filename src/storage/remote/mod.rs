@@ -91,17 +91,6 @@ impl Remote {
         })
     }
 
-    /// Does something at the bucket; if that turns out to be in another region, there.
-    fn again_elsewhere<T>(
-        &self,
-        mut operation: impl FnMut(Arc<Connection>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        match operation(self.connection.current()) {
-            Err(Fault::Region(region)) => operation(self.connection.move_to(&region)?),
-            outcome => outcome,
-        }
-    }
-
     /// Lists what `list` asks for. Returns its answer, keys without a path, and whether there was anything at all.
     fn listing<T: Send + 'static, L: Future<Output = object_store::Result<T>> + Send + 'static>(
         &self,
@@ -116,7 +105,7 @@ impl Remote {
         let key = self.key(path).map_err(failed)?;
         let prefix = (!key.as_ref().is_empty()).then_some(key);
         let (list, prefix) = (&list, &prefix);
-        let outcome = self.again_elsewhere(|connection| {
+        let outcome = self.connection.again_elsewhere(|connection| {
             let (sender, receiver) = std::sync::mpsc::channel();
             let store_of = connection.clone();
             let store = runtime::run(cancel, async move { store_of.store().await })?;
@@ -228,7 +217,7 @@ impl Store for Remote {
         let data = bytes::Bytes::copy_from_slice(data);
         let put =
             |connection: Arc<Connection>| upload::put(&connection, &key, data.clone(), condition, cancel);
-        self.again_elsewhere(put).map_err(failed)
+        self.connection.again_elsewhere(put).map_err(failed)
     }
 }
 

@@ -40,7 +40,7 @@ impl RemoteUpload {
     pub(super) fn new(remote: &Remote, path: &str) -> Result<Self, StorageError> {
         let shown = remote.shown(path);
         let key = remote.key(path).map_err(|fault| StorageError::new(fault, &shown))?;
-        let connection = remote.connection.current();
+        let connection = remote.connection.clone();
         Ok(RemoteUpload { connection, key, shown, waiting: Vec::new(), parts: None })
     }
 
@@ -48,11 +48,13 @@ impl RemoteUpload {
     fn send_part(&mut self, cancel: Option<&Cancel>) -> Result<(), Fault> {
         let data = Bytes::from(std::mem::take(&mut self.waiting));
         if self.parts.is_none() {
-            let (connection, key) = (self.connection.clone(), self.key.clone());
-            let upload = runtime::run(cancel, async move {
-                let store = connection.store().await?;
-                let (upload, seen) = wire::watch(store.put_multipart(&key)).await;
-                upload.map_err(|error| fault::fault(&error, seen.refusal, &connection.config))
+            let upload = self.connection.again_elsewhere(|connection| {
+                let key = self.key.clone();
+                runtime::run(cancel, async move {
+                    let store = connection.store().await?;
+                    let (upload, seen) = wire::watch(store.put_multipart(&key)).await;
+                    upload.map_err(|error| fault::fault(&error, seen.refusal, &connection.config))
+                })
             })?;
             self.parts = Some(Parts { upload, coming: VecDeque::new() });
         }
@@ -75,8 +77,9 @@ impl RemoteUpload {
 
     fn finish(&mut self, condition: &Condition, cancel: Option<&Cancel>) -> Result<(), Fault> {
         let Some(_) = &self.parts else {
-            let data = std::mem::take(&mut self.waiting);
-            return put(&self.connection, &self.key, data.into(), condition, cancel);
+            let data = Bytes::from(std::mem::take(&mut self.waiting));
+            let put = |connection| put(&connection, &self.key, data.clone(), condition, cancel);
+            return self.connection.again_elsewhere(put);
         };
         if !self.waiting.is_empty() {
             self.send_part(cancel)?;
@@ -98,7 +101,7 @@ impl RemoteUpload {
         if *condition == Condition::Always {
             return Ok(());
         }
-        let (connection, key) = (self.connection.clone(), self.key.clone());
+        let (connection, key) = (self.connection.current(), self.key.clone());
         let found = runtime::run(cancel, async move {
             let store = connection.store().await?;
             let (found, seen) = wire::watch(store.head(&key)).await;
