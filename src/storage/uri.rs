@@ -18,7 +18,7 @@ pub(super) fn is_built_in(scheme: &str) -> bool {
 ///
 /// A local path is absolute, relative, or starts with `~`; `file://` may stand before an absolute one.
 /// Nothing in it is decoded: a percent sign is one.
-pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
+pub(crate) fn locate(uri: &str, settings: &Settings) -> Result<Location> {
     let path = match scheme(uri) {
         None => absolute(uri)?,
         Some((scheme @ ("file" | "local"), rest)) => {
@@ -29,11 +29,7 @@ pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
             }
             path.to_owned()
         }
-        // Credentials may stand in such a URI, so its text stays out of the message.
-        Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {
-            let message = format!("this build of libresult reads local paths only, not {scheme}://");
-            return Err(Error::new(Code::Unsupported, message));
-        }
+        Some((scheme, rest)) if ELSEWHERE.contains(&scheme) => return elsewhere(scheme, rest, settings),
         Some((scheme, rest)) => {
             if let Some(location) = own::locate(scheme, rest) {
                 return Ok(location);
@@ -49,6 +45,24 @@ pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
     let trimmed = path.trim_end_matches('/');
     let path = if trimmed.is_empty() { "/" } else { trimmed };
     Ok(Location { store: Arc::new(Local), path: path.to_owned() })
+}
+
+#[cfg(feature = "remote")]
+fn elsewhere(scheme: &str, rest: &str, settings: &Settings) -> Result<Location> {
+    match super::remote::Kind::of_scheme(scheme) {
+        Some(kind) => super::remote::locate(kind, scheme, rest, settings),
+        None => Err(without(scheme)),
+    }
+}
+
+#[cfg(not(feature = "remote"))]
+fn elsewhere(scheme: &str, _: &str, _: &Settings) -> Result<Location> {
+    Err(without(scheme))
+}
+
+/// The error for a store that this build was made without. Credentials may stand in a URI, so none of it is told.
+fn without(scheme: &str) -> Error {
+    Error::new(Code::Unsupported, format_args!("this build of libresult was made without {scheme}://"))
 }
 
 /// The scheme of a URI and what stands behind `://`.
@@ -131,9 +145,8 @@ mod tests {
 
     #[test]
     fn other_stores_are_named_without_their_secrets() {
-        let error = found("s3://key:secret@bucket/run").unwrap_err();
-        assert_eq!(error.code(), Code::Unsupported);
-        assert!(error.message().contains("s3://") && !error.message().contains("secret"));
+        let error = found("s3://key:secret@/run").unwrap_err();
+        assert!(error.message().contains("s3://") && !error.message().contains("secret"), "{error}");
         let error = found("flie:///x").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("did you mean file://"), "{error}");

@@ -1,0 +1,116 @@
+//! A connection to a bucket: made when first needed, shared by all that ask for the same one in the same way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use object_store::{ObjectStore, RetryConfig};
+use tokio::sync::OnceCell;
+
+use super::config::{Config, Kind};
+use super::per_process::PerProcess;
+use super::wire::Connector;
+use crate::storage::Fault;
+
+/// More connections than this are not kept for whoever comes next.
+const MOST_KEPT: usize = 64;
+
+/// A bucket, and who asks for it.
+pub(super) struct Connection {
+    pub config: Config,
+    store: PerProcess<OnceCell<Arc<dyn ObjectStore>>>,
+    /// The same in the region where the bucket is, if it is not where the caller said.
+    elsewhere: OnceLock<Arc<Connection>>,
+}
+
+impl Connection {
+    /// The connection for `config`: one that is there, or a new one.
+    pub(super) fn to(config: Config) -> Arc<Connection> {
+        type Kept = Mutex<HashMap<Config, Arc<Connection>>>;
+        static KEPT: PerProcess<Kept> = PerProcess::new();
+        let mut kept = KEPT.get_or_init(Kept::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = kept.get(&config) {
+            return connection.clone();
+        }
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        let connection = Arc::new(Connection {
+            config: config.clone(),
+            store: PerProcess::new(),
+            elsewhere: OnceLock::new(),
+        });
+        kept.insert(config, connection.clone());
+        connection
+    }
+
+    /// The connection to use: this one, or the one to the right region.
+    pub(super) fn current(self: &Arc<Self>) -> Arc<Connection> {
+        self.elsewhere.get().cloned().unwrap_or_else(|| self.clone())
+    }
+
+    /// Goes on in another region, unless the caller chose this one.
+    pub(super) fn move_to(self: &Arc<Self>, region: &str) -> Result<Arc<Connection>, Fault> {
+        let is_chosen = self.config.get("region").is_some() || self.elsewhere.get().is_some();
+        if is_chosen {
+            let here = self.config.get("region").unwrap_or("the one tried");
+            return Err(Fault::Region(format!("{region}, not in {here}: set region={region}")));
+        }
+        let mut config = self.config.clone();
+        config.given.insert("region", region.to_owned());
+        Ok(self.elsewhere.get_or_init(|| Connection::to(config)).clone())
+    }
+
+    /// The store. Runs on the threads for requests, which credentials may need.
+    pub(super) async fn store(&self) -> Result<Arc<dyn ObjectStore>, Fault> {
+        let cell = self.store.get_or_init(OnceCell::new);
+        cell.get_or_try_init(|| connect(&self.config)).await.cloned()
+    }
+}
+
+async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
+    match config.kind {
+        #[cfg(feature = "s3")]
+        Kind::S3 => super::s3::connect(config).await,
+        #[cfg(feature = "gs")]
+        Kind::Gcs => super::gcs::connect(config).await,
+        #[cfg(feature = "abfs")]
+        Kind::Azure => super::azure::connect(config).await,
+        #[cfg(feature = "http")]
+        Kind::Web => super::web::connect(config),
+        Kind::Memory => Ok(super::memory(&config.bucket)),
+    }
+}
+
+impl Config {
+    /// How requests of this store are sent.
+    pub(super) fn connector(&self) -> Result<Connector, Fault> {
+        let read = |path: &str| {
+            std::fs::read(path)
+                .map_err(|error| Fault::Setup(format!("setting tls_ca_file_path: {path}: {error}")))
+        };
+        Ok(Connector {
+            timeouts: self.timeouts(),
+            authorities: self.get("tls_ca_file_path").map(read).transpose()?,
+            follows_redirects: self.kind.is_web(),
+        })
+    }
+
+    /// How often, and for how long, a request that failed is sent again.
+    pub(super) fn retries(&self) -> RetryConfig {
+        RetryConfig {
+            backoff: object_store::BackoffConfig::default(),
+            max_retries: 5,
+            retry_timeout: std::time::Duration::from_secs(60),
+        }
+    }
+}
+
+/// The fault of a store that could not be set up.
+pub(super) fn setup(error: &object_store::Error) -> Fault {
+    Fault::Setup(super::wire::causes(error))
+}
+
+/// Whether plain HTTP is allowed: only to whom the caller named.
+pub(super) fn is_plain(endpoint: &Option<String>) -> bool {
+    endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"))
+}

@@ -1,0 +1,74 @@
+//! The threads that speak to servers: started when first needed, with all signals blocked, never stopped. A process that
+//! was forked starts its own.
+
+use std::future::Future;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use super::per_process::PerProcess;
+use crate::cancel::Cancel;
+use crate::storage::{Fault, sys};
+
+static RUNTIME: PerProcess<Runtime> = PerProcess::new();
+
+/// How often a call that waits looks whether it was cancelled.
+const LOOK: Duration = Duration::from_millis(20);
+
+fn runtime() -> Result<&'static Runtime, Fault> {
+    RUNTIME.get_or_try_init(start).map_err(Fault::Io)
+}
+
+fn start() -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    // A host's handlers must not run on these, and a closed connection must not end the host by SIGPIPE.
+    builder.on_thread_start(sys::block_signals).thread_name("libresult-io").worker_threads(2);
+    builder.enable_io().enable_time().build()
+}
+
+/// A task that ends when this is dropped.
+pub(super) struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result<Task, Fault> {
+    Ok(Task(runtime()?.spawn(future)))
+}
+
+/// Runs `future` on the threads for it, and waits for what it gives.
+pub(super) fn run<T: Send + 'static>(
+    cancel: Option<&Cancel>,
+    future: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<T, Fault> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let task = spawn(async move {
+        // Nobody waits any more if the call was cancelled.
+        let _ = sender.send(future.await);
+    })?;
+    receive(&receiver, &task, cancel)?
+}
+
+/// Waits for what a task sends.
+pub(super) fn receive<T>(receiver: &Receiver<T>, _: &Task, cancel: Option<&Cancel>) -> Result<T, Fault> {
+    loop {
+        if cancel.is_some_and(Cancel::is_triggered) {
+            return Err(Fault::Cancelled);
+        }
+        match receiver.recv_timeout(LOOK) {
+            Ok(value) => return Ok(value),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Fault::Io(io::Error::other(
+                    "a bug: the task of a request ended without an answer",
+                )));
+            }
+        }
+    }
+}
