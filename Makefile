@@ -102,6 +102,7 @@ clean: ## Removes everything that was built
 SOURCES_behaviour   := $(sort $(wildcard tests/c/behaviour/*.c))
 SOURCES_nulls       := build/nulls.c
 SOURCES_dlopen      := tests/c/dlopen.c
+SOURCES_fork        := tests/c/fork.c
 SOURCES_answers     := tests/table/answers.c
 SOURCES_inspect     := examples/inspect.c
 SOURCES_faults      := tests/faults/program.c
@@ -191,10 +192,11 @@ test-rust: build ## Runs the tests in Rust
 	$(CARGO) test --locked
 	$(took)
 
-test-c: build $(addprefix build/plain/,behaviour nulls dlopen) ## Tests header, library and C API
+test-c: build $(addprefix build/plain/,behaviour nulls dlopen fork) ## Tests header, library and C API
 	tests/c/headers.sh include bindings/cpp
 	tests/c/symbols.sh include/libresult.h $(STAGE)/lib/libresult.so
 	build/plain/dlopen $(STAGE)/lib/libresult.so tests/corpus/r260v2-val_mixed/run
+	build/plain/fork tests/corpus
 	@$(in_scratch) && build/plain/nulls "$$scratch"
 	@$(in_scratch) && build/plain/behaviour tests/corpus "$$scratch"
 	$(took)
