@@ -6,7 +6,9 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
+import types
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -135,6 +137,14 @@ class Proxy:
 
     def hole(self):
         return json.loads(ask(self.port, "POST", "/__holes"))["port"]
+
+    def secure(self):
+        """A proxy before the same store that speaks TLS: its port, and a file with its certificate."""
+        about = json.loads(ask(self.port, "POST", "/__proxies", {"tls": True}))
+        file = tempfile.NamedTemporaryFile(suffix=".pem")
+        file.write(about["certificate"].encode())
+        file.flush()
+        return types.SimpleNamespace(port=about["port"], file=file.name, keep=file)
 
     def check_done(self):
         if self.faults and not Context.self_test:

@@ -36,7 +36,7 @@ def run(test):
         proxy.check_done()
     except (harness.Wrong, libresult.Failure) as wrong:
         where = traceback.extract_tb(wrong.__traceback__)
-        line = next(frame for frame in reversed(where) if frame.filename.endswith("_tests.py"))
+        line = next((frame for frame in reversed(where) if frame.filename.endswith("_tests.py")), where[-1])
         return f"{os.path.basename(line.filename)}:{line.lineno}: {wrong}"
     except Exception:  # whatever is wrong with one test, the others run
         return traceback.format_exc()

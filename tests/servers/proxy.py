@@ -305,7 +305,7 @@ def self_signed():
     made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
             .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(plumbing.HOST))]), False)
-            .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256()))
+            .add_extension(x509.BasicConstraints(False, None), True).sign(key, hashes.SHA256()))
     return (made.public_bytes(serialization.Encoding.PEM),
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 

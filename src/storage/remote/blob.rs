@@ -319,7 +319,8 @@ impl File {
     ) -> object_store::Result<()> {
         let get = |range| store.get_opts(&self.key, GetOptions { range, ..GetOptions::default() });
         let mut result = get(Some(GetRange::Bounded(range.clone()))).await;
-        if range.start == 0 && result.as_ref().is_err_and(is_of_empty_file) {
+        // A file without bytes has no range.
+        if range.start == 0 && result.is_err() && wire::has_no_range() {
             result = get(None).await;
         }
         let GetResult { payload, meta, .. } = result?;
@@ -334,9 +335,4 @@ impl File {
         }
         Ok(())
     }
-}
-
-/// A file without bytes has no range: servers answer 416, or with all of it.
-fn is_of_empty_file(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::Generic { .. })
 }

@@ -17,11 +17,18 @@ pub(super) struct Listing {
     pub odd: Vec<Odd>,
     /// How many were files of no bytes that stand for directories.
     pub markers: usize,
+    /// Whether it was a listing: object_store takes any other XML for an empty one.
+    pub is_one: bool,
+    /// How the next page is asked for, if there is one.
+    pub next: Option<String>,
 }
 
 /// Elements that stand for a file or directory, and the one inside that has its key: of S3 and GCS, and of Azure.
 const ENTRIES: [(&str, &str); 4] =
     [("Contents", "Key"), ("CommonPrefixes", "Prefix"), ("Blob", "Name"), ("BlobPrefix", "Name")];
+
+/// How a listing starts: of S3 and GCS, and of Azure.
+const ROOTS: [&str; 2] = ["<ListBucketResult", "<EnumerationResults"];
 
 /// Whether the query of a request asks for a listing.
 pub(super) fn is_one(query: &str) -> bool {
@@ -29,7 +36,13 @@ pub(super) fn is_one(query: &str) -> bool {
 }
 
 pub(super) fn readable(text: &str) -> Listing {
-    let mut listing = Listing { text: String::with_capacity(text.len()), odd: Vec::new(), markers: 0 };
+    let mut listing = Listing {
+        text: String::with_capacity(text.len()),
+        odd: Vec::new(),
+        markers: 0,
+        is_one: ROOTS.iter().any(|root| text.contains(root)),
+        next: None,
+    };
     let mut rest = text;
     while let Some((before, entry, after, (name, key))) = next_entry(rest) {
         listing.text.push_str(before);
@@ -49,6 +62,9 @@ pub(super) fn readable(text: &str) -> Listing {
         rest = after;
     }
     listing.text.push_str(rest);
+    // Looked for where no key is.
+    let next = ["NextContinuationToken", "NextMarker"].iter().find_map(|name| element(&listing.text, name));
+    listing.next = next.filter(|next| !next.is_empty());
     listing
 }
 
@@ -130,7 +146,8 @@ mod tests {
              <Contents><Key>run/a</Key><Size>3</Size></Contents>\
              <CommonPrefixes><Prefix>run/c/</Prefix></CommonPrefixes></ListBucketResult>"
         );
-        assert_eq!(listing.markers, 1);
+        assert_eq!((listing.markers, listing.next, listing.is_one), (1, None, true));
+        assert!(!readable("<html><body>Sign in</body></html>").is_one);
         let odd: Vec<(&str, u64)> = listing.odd.iter().map(|odd| (odd.key.as_str(), odd.size)).collect();
         assert_eq!(odd, [("run/x&//y", 7), ("run/../z", 1), ("run//", 0)]);
     }
@@ -154,6 +171,12 @@ mod tests {
             element("<Name Encoded=\"true\">a&#xE9;&#33;&lt;</Name>", "Name").as_deref(),
             Some("aé!<")
         );
+        let next = |text| readable(text).next;
+        assert_eq!(
+            next("<R><NextContinuationToken>a&amp;b</NextContinuationToken></R>").as_deref(),
+            Some("a&b")
+        );
+        assert_eq!(next("<R><NextMarker/></R>").or(next("<R><NextMarker></NextMarker></R>")), None);
         assert_eq!(element("<Codes>1</Codes>", "Code"), None);
         assert_eq!(element("<Code>1", "Code"), None);
         assert!(

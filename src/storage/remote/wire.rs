@@ -51,6 +51,10 @@ pub(super) enum Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub refusal: Option<Refusal>,
+    /// The last status.
+    status: Option<StatusCode>,
+    /// What a page of a listing calls the next one.
+    next: Option<String>,
     pub odd: Vec<Odd>,
     /// Markers of directories that listings had.
     pub markers: usize,
@@ -67,6 +71,14 @@ pub(super) async fn watch<T>(operation: impl Future<Output = T>) -> (T, Seen) {
         (outcome, SEEN.with(RefCell::take))
     })
     .await
+}
+
+/// Whether the last answer was that of a server that was asked for a range of a file without bytes: 416, or all of it.
+pub(super) fn has_no_range() -> bool {
+    let is_one = |seen: &RefCell<Seen>| {
+        matches!(seen.borrow().status, Some(StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::OK))
+    };
+    SEEN.try_with(is_one).unwrap_or(false)
 }
 
 fn note(change: impl FnOnce(&mut Seen)) {
@@ -114,6 +126,24 @@ impl Connector {
     fn new_client(&self) -> Result<reqwest::Client, Fault> {
         // Fails if the host has chosen one already, which then counts.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let authorities = self.authorities()?;
+        let usual = self.builder().tls_certs_merge(authorities.clone()).build();
+        // A system without certificates of authorities, such as a small container, still reads what needs none.
+        let client = usual.or_else(|_| self.builder().tls_certs_only(authorities).build());
+        client.map_err(|error| Fault::Setup(causes(&error)))
+    }
+
+    fn authorities(&self) -> Result<Vec<reqwest::Certificate>, Fault> {
+        let Some(pem) = &self.authorities else { return Ok(Vec::new()) };
+        let authorities = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
+        if authorities.is_empty() {
+            let message = "setting tls_ca_file_path: the file has no certificate in PEM";
+            return Err(Fault::Setup(message.to_owned()));
+        }
+        Ok(authorities)
+    }
+
+    fn builder(&self) -> reqwest::ClientBuilder {
         let redirects = if self.follows_redirects {
             reqwest::redirect::Policy::limited(MOST_REDIRECTS)
         } else {
@@ -121,24 +151,14 @@ impl Connector {
         };
         let Timeouts { connect_ms, idle_ms } = self.timeouts;
         // No timeout for a request as a whole: a large file takes long on a slow link.
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_millis(connect_ms))
             .read_timeout(Duration::from_millis(idle_ms))
             .redirect(redirects)
             .http1_only()
             .tcp_nodelay(true)
             .user_agent(concat!("libresult/", env!("CARGO_PKG_VERSION")));
-        if !self.uses_proxies {
-            builder = builder.no_proxy();
-        }
-        if let Some(pem) = &self.authorities {
-            let authorities = reqwest::Certificate::from_pem_bundle(pem);
-            let authorities = authorities.map_err(|_| {
-                Fault::Setup("setting tls_ca_file_path: the file has no certificate in PEM".to_owned())
-            })?;
-            builder = builder.tls_certs_merge(authorities);
-        }
-        builder.build().map_err(|error| Fault::Setup(causes(&error)))
+        if self.uses_proxies { builder } else { builder.no_proxy() }
     }
 }
 
@@ -151,6 +171,7 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
             // Its own text has the URL, which may have secrets; the rest says why.
             Some(error) if error.is_timeout() => "timed out".to_owned(),
             Some(_) => String::new(),
+            None if is_wrapping(error) => String::new(),
             None => error.to_string(),
         };
         if !text.is_empty() && !texts.iter().any(|known| known.contains(&text)) {
@@ -159,6 +180,12 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         next = error.source();
     }
     texts.join(": ")
+}
+
+/// Whether an error adds nothing but names of libraries to what led to it.
+fn is_wrapping(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_generic = matches!(error.downcast_ref(), Some(object_store::Error::Generic { .. }));
+    error.source().is_some() && (is_generic || error.is::<HttpError>())
 }
 
 #[derive(Debug)]
@@ -180,6 +207,11 @@ impl HttpService for Wire {
             Ok(response) => response,
             Err(error) => return Err(not_sent(error)),
         };
+        note(|seen| {
+            // What went wrong before, and was tried again, does not matter any more.
+            seen.refusal = None;
+            seen.status = Some(response.status());
+        });
         match response.status() {
             StatusCode::OK if is_listing => readable_listing(response).await,
             StatusCode::OK => match wanted.filter(|_| is_get) {
@@ -195,7 +227,10 @@ impl HttpService for Wire {
 /// The error of a request that got no answer.
 fn not_sent(error: HttpError) -> HttpError {
     let cause = error.source().map_or_else(|| error.to_string(), causes);
-    note(|seen| seen.refusal = Some(Refusal::Transport(cause.clone())));
+    note(|seen| {
+        seen.refusal = Some(Refusal::Transport(cause.clone()));
+        seen.status = None;
+    });
     let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
     // To try again whoever cannot be reached would make the caller wait for several timeouts.
     let is_unreachable = source.is_some_and(reqwest::Error::is_connect);
@@ -215,10 +250,21 @@ async fn readable_listing(response: HttpResponse) -> Result<HttpResponse, HttpEr
         bytes.extend_from_slice(&chunk?);
     }
     let listing = listing::readable(&String::from_utf8_lossy(&bytes));
+    let mut is_last_page_again = false;
     note(|seen| {
+        is_last_page_again = listing.next.is_some() && seen.next == listing.next;
+        seen.next = listing.next;
         seen.odd.extend(listing.odd);
         seen.markers += listing.markers;
     });
+    let wrong = match (listing.is_one, is_last_page_again) {
+        (false, _) => Some("the server sent no listing, but something else"),
+        (true, true) => Some("the server sends the same page of a listing again and again"),
+        (true, false) => None,
+    };
+    if let Some(wrong) = wrong {
+        return Err(HttpError::new(HttpErrorKind::Unknown, Cause(wrong.to_owned())));
+    }
     parts.headers.remove(CONTENT_LENGTH);
     Ok(HttpResponse::from_parts(parts, listing.text.into()))
 }
@@ -260,7 +306,9 @@ struct Range {
 impl Range {
     fn parse(header: &str) -> Option<Range> {
         let (start, end) = header.strip_prefix("bytes=")?.split_once('-')?;
-        Some(Range { start: start.parse().ok()?, end: end.parse().ok()? })
+        let range = Range { start: start.parse().ok()?, end: end.parse().ok()? };
+        // What is cut off behind its last byte is taken up with a range of none.
+        (range.start <= range.end).then_some(range)
     }
 
     /// Makes of an answer with the whole file one with this range.
@@ -327,5 +375,34 @@ impl Body for CutBody {
             }
         }
         Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_requests_have_them() {
+        assert_eq!(Range::parse("bytes=3-9"), Some(Range { start: 3, end: 9 }));
+        assert_eq!(Range::parse("bytes=3-3"), Some(Range { start: 3, end: 3 }));
+        for text in ["bytes=3-2", "bytes=-5", "bytes=5-", "3-9", "bytes=a-b", ""] {
+            assert_eq!(Range::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_cut_out_of_what_comes() {
+        let mut cut = Cut { skip: 3, left: 4 };
+        let taken = [&b"ab"[..], b"cd", b"efghij", b"kl"].map(|chunk| cut.take(Bytes::from_static(chunk)));
+        assert_eq!(taken.concat(), b"defg");
+    }
+
+    #[test]
+    fn causes_are_told_without_the_names_of_libraries() {
+        let error = object_store::Error::Generic { store: "S3", source: Box::new(Cause("why".to_owned())) };
+        assert_eq!(causes(&error), "why");
+        let error = HttpError::new(HttpErrorKind::Unknown, Cause("because".to_owned()));
+        assert_eq!(causes(&error), "because");
     }
 }
