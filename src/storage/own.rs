@@ -274,12 +274,10 @@ impl Own {
         if name.is_empty() {
             return Err(self.fault(Fault::NotAFile, path));
         }
-        let entries = match self.list(parent, cancel) {
-            Err(error) if matches!(error.fault, Fault::NotFound) => {
-                return Err(self.fault(Fault::NotFound, path));
-            }
-            listed => listed?,
-        };
+        let entries = self.list(parent, cancel).map_err(|error| {
+            let is_missing = matches!(error.fault, Fault::NotFound);
+            if is_missing { self.fault(Fault::NotFound, path) } else { error }
+        })?;
         match entries.into_iter().find(|entry| entry.name == name) {
             None => Err(self.fault(Fault::NotFound, path)),
             Some(Entry { known: Some(known), .. }) => Ok(known),

@@ -39,6 +39,17 @@ pub(super) fn home(user: Option<&str>) -> Option<String> {
     home.to_str().ok().map(str::to_owned)
 }
 
+/// Blocks all signals for this thread.
+#[cfg(feature = "remote")]
+pub(super) fn block_signals() {
+    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
+    }
+}
+
 /// Has functions called in the thread that forks: before it does, and afterwards in both processes.
 pub(super) fn at_fork(before: extern "C" fn(), after: extern "C" fn()) {
     // SAFETY: the functions live as long as the process: the library is never unloaded. Without memory for them there is
@@ -82,16 +93,5 @@ impl Drop for Map {
             // SAFETY: it was mapped, and nothing borrows it any more.
             unsafe { libc::munmap(self.start, self.len) };
         }
-    }
-}
-
-/// Blocks all signals for this thread.
-#[cfg(feature = "remote")]
-pub(super) fn block_signals() {
-    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
     }
 }

@@ -176,8 +176,9 @@ class Handler(plumbing.Handler):
         if status != 200:
             return self.refuse(status)
         self.server.uploads.pop(self.query["uploadId"], None)
-        return self.answer_xml(f"<CompleteMultipartUploadResult><Bucket>{html.escape(self.bucket)}</Bucket><Key>{html.escape(self.key)}</Key>"
-                               f"<ETag>{html.escape(quoted(made['etag']))}</ETag></CompleteMultipartUploadResult>",
+        text = (f"<Bucket>{html.escape(self.bucket)}</Bucket><Key>{html.escape(self.key)}</Key>"
+                f"<ETag>{html.escape(quoted(made['etag']))}</ETag>")
+        return self.answer_xml(f"<CompleteMultipartUploadResult>{text}</CompleteMultipartUploadResult>",
                                headers=[("x-goog-generation", made["generation"])])
 
 

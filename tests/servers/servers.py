@@ -5,9 +5,9 @@ servers.py [--only s3,gs,abfs,http] [--upload DIR]… [--corpus DIR [--scratch D
 
 S3 is moto's server, gs fake-gcs-server behind gcs.py, abfs Azurite, http is web.py. Each listens on a free port of 127.0.0.1, has
 an empty bucket or container `runs` (http: `/runs/`), and a proxy of proxy.py before it. --upload puts all files below DIR into each,
---corpus those of a corpus's run directories (made below --scratch, or found there if it has them): the file `v1-lines-crlf/run/result.json` of
-the scratch directory is the key of that name. The exit code is the command's. Nothing runs on when the command has ended, or this
-process was ended in whatever way.
+--corpus those of a corpus's run directories, which it makes below --scratch as compare.py does: the file
+`v1-lines-crlf/run/result.json` there has the key of that name. What only a disk has is lost: empty directories, links that lead nowhere. The exit code is the
+command's. Nothing runs on when the command has ended, or this process was ended in whatever way.
 
 The command finds these variables, with S3, GS, ABFS or HTTP for STORE:
 
@@ -34,8 +34,8 @@ How the servers behave, where it matters to tests of a client:
 * Pages have 1,000 keys (abfs: 5,000).
 * S3's port also gives credentials: as an instance's metadata service does (AWS_EC2_METADATA_SERVICE_ENDPOINT, `/latest/…`), and for a
   web identity (AWS_ENDPOINT_URL_STS). Those of a container may be an object on http (AWS_CONTAINER_CREDENTIALS_FULL_URI).
-* 100,000 keys: POST to S3's port, `/__many` (s3.py), makes them in 5 s, where PUTs take minutes. moto sorts all keys for each page, so
-  that one takes 0.4 s then. fake-gcs-server looks at all objects for each PUT: no place for so many."""
+* 100,000 keys: POST to S3's port, `/__many` (s3.py), makes them in some 5 s, where PUTs take minutes. moto sorts all keys for each
+  page, so that one takes 0.4 s then. fake-gcs-server looks at all objects for each PUT: no place for so many."""
 import argparse
 import contextlib
 import ctypes

@@ -131,11 +131,11 @@ STORES = {"s3": S3, "gs": Gcs, "abfs": Azure, "http": Web}
 
 
 def files(directory):
-    """The files below a directory, links followed, as (key, path). A store has no empty directories."""
+    """The files below a directory that may be read, links followed, as (key, path). A store has no empty directories."""
     for where, _, names in os.walk(directory, followlinks=True):
         for name in names:
             path = os.path.join(where, name)
-            if os.path.isfile(path):
+            if os.path.isfile(path) and os.access(path, os.R_OK):
                 yield os.path.relpath(path, directory), path
 
 

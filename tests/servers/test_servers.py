@@ -26,8 +26,8 @@ import servers  # noqa: E402
 import stores  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ODD_KEYS = ["a//b", "//", "../up", "x/../y", "./z", "dir/", "sp ace", "größe 🚀", "50%20#1", "two\nlines", "a+b&c=d", "what?", "q'u\"o", "<&>",
-            "~", "back\\slash", "x" * 900]
+ODD_KEYS = ["a//b", "//", "../up", "x/../y", "./z", "dir/", "sp ace", "größe 🚀", "50%20#1", "two\nlines", "a+b&c=d", "what?",
+            "q'u\"o", "<&>", "~", "back\\slash", "x" * 900]
 BIG = 64 << 20
 WRITERS, WRITES = 8, 5
 TESTS = []
@@ -565,7 +565,8 @@ def ask_by_tls(port, context, *request):
 
 
 def command(*arguments, **options):
-    return subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "servers.py"), *arguments], stdout=subprocess.PIPE, text=True, **options)
+    program = [sys.executable, "-B", os.path.join(HERE, "servers.py")]
+    return subprocess.Popen([*program, *arguments], stdout=subprocess.PIPE, text=True, **options)
 
 
 def nobody_listens(*ports):

@@ -92,6 +92,7 @@ impl Config {
             timeouts: self.timeouts(),
             authorities: self.get("tls_ca_file_path").map(read).transpose()?,
             follows_redirects: self.kind.is_web(),
+            uses_proxies: true,
         })
     }
 

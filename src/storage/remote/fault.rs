@@ -7,6 +7,10 @@ use crate::storage::Fault;
 /// What went wrong with an operation of a store.
 pub(super) fn fault(error: &object_store::Error, refusal: Option<Refusal>, config: &Config) -> Fault {
     use object_store::Error;
+    #[cfg(feature = "s3")]
+    if let Some(unknown) = super::aws_credentials::IdentityError::within(error) {
+        return super::s3::unknown(unknown.clone());
+    }
     if let Some(refusal) = &refusal {
         if let Some(fault) = of_refusal(refusal, config) {
             return fault;
@@ -44,7 +48,9 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
             Fault::Refused(format!("the credentials have expired ({told})"))
         }
-        (301 | 307 | 308 | 400 | 403, _) if config.kind.filesystem() == "s3" && region.is_some() => {
+        (301 | 307 | 308, _) | (_, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+            if config.kind.filesystem() == "s3" && region.is_some() =>
+        {
             Fault::Region(region.clone().unwrap_or_default())
         }
         (300..=399, _) if status != 304 => {

@@ -81,6 +81,8 @@ pub(super) struct Connector {
     /// Certificates of authorities, in PEM, besides those of the system.
     pub authorities: Option<Vec<u8>>,
     pub follows_redirects: bool,
+    /// Whether the proxies of the environment are asked.
+    pub uses_proxies: bool,
 }
 
 impl HttpConnector for Connector {
@@ -126,6 +128,9 @@ impl Connector {
             .http1_only()
             .tcp_nodelay(true)
             .user_agent(concat!("libresult/", env!("CARGO_PKG_VERSION")));
+        if !self.uses_proxies {
+            builder = builder.no_proxy();
+        }
         if let Some(pem) = &self.authorities {
             let authorities = reqwest::Certificate::from_pem_bundle(pem);
             let authorities = authorities.map_err(|_| {
