@@ -232,6 +232,8 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 	compare --language C build/plain/answers --against "$$scratch/answers"; \
 	compare --language C++ build/plain/answers++ --against "$$scratch/answers"; \
 	compare --language Go build/go/answers --against "$$scratch/answers" --unordered --self-test; \
+	compare --language "C++, a store of one's own" build/plain/answers++ --uri 'own://{path}'; \
+	compare --language "Go, a store of one's own" build/go/answers --uri 'gofs://{path}' --unordered; \
 	exit $$failed
 	$(took)
 
@@ -322,6 +324,7 @@ test-sanitizers: build $(SANITIZED) build/plain/behaviour build/plain/answers ##
 	@for run in $(DEMO_RUNS); do build/asan/inspect $$run && build/asan/inspect++ $$run || exit 1; done > /dev/null
 	$(COMPARE) --language C build/asan/answers
 	$(COMPARE) --language C++ build/asan/answers++
+	$(COMPARE) --language "C++, a store of one's own" build/asan/answers++ --uri 'own://{path}'
 	@$(in_scratch) && $(VALGRIND) build/plain/behaviour tests/corpus "$$scratch"
 	$(COMPARE) --language C --under "$(VALGRIND)" --max-size $(VALGRIND_BYTES) build/plain/answers
 	$(took)
