@@ -1,5 +1,6 @@
 //! Where files are: a URI leads to a store and a path in it. No other room knows what a store is made of.
 
+pub(crate) mod disk;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
@@ -9,6 +10,7 @@ mod sys;
 mod uri;
 
 use std::fmt::{Debug, Display, Formatter};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::error::Result;
 
 pub(crate) use error::{Fault, StorageError};
 pub(crate) use settings::{KEYS, Key, Settings};
-pub(crate) use uri::locate;
+pub(crate) use uri::{local_path, locate};
 
 /// What a directory holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,13 @@ pub(crate) enum EntryKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ETag(String);
 
+impl ETag {
+    /// Empty if the store tells nothing.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// When a write may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
@@ -92,6 +101,11 @@ pub(crate) trait Store: Debug + Send + Sync {
         None
     }
 
+    /// Whether several threads may call at once. Otherwise all calls come from the thread that was called.
+    fn is_concurrent(&self) -> bool {
+        true
+    }
+
     /// The entries right below a directory, in no particular order.
     fn list(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<Entry>, StorageError>;
 
@@ -105,6 +119,17 @@ pub(crate) trait Store: Debug + Send + Sync {
         known: Option<&Known>,
         cancel: Option<&Cancel>,
     ) -> Result<Box<dyn Blob>, StorageError>;
+
+    /// Reads a range of a file that need not be open: as `open` and [`Blob::read_at`].
+    fn read_range(
+        &self,
+        path: &str,
+        offset: u64,
+        into: &mut [u8],
+        cancel: Option<&Cancel>,
+    ) -> Result<usize, StorageError> {
+        self.open(path, None, cancel)?.read_at(offset, into, cancel)
+    }
 
     /// Starts a file that nobody sees before it is committed.
     fn create(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError>;
@@ -136,6 +161,11 @@ pub(crate) trait Blob: Send + Sync {
 
     /// Its state when it was opened.
     fn etag(&self) -> &ETag;
+
+    /// The file itself, if it is one of this machine.
+    fn file(&self) -> Option<&File> {
+        None
+    }
 
     /// Whether this is the file that was in this state before, and not another one in its place.
     fn is_same_file(&self, earlier: &ETag) -> bool;
