@@ -162,7 +162,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer test-remote
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-stores test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer test-remote
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -235,6 +235,10 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 	compare --language "C++, a store of one's own" build/plain/answers++ --uri 'own://{path}'; \
 	compare --language "Go, a store of one's own" build/go/answers --uri 'gofs://{path}' --unordered; \
 	exit $$failed
+	$(took)
+
+test-stores: build $(ANSWERS) servers ## Holds every answer on the corpus in S3, GCS, Azure and a web server, of this machine, against what it must be
+	@$(in_scratch) && $(SERVERS) tests/servers/servers.py --corpus tests/corpus --scratch "$$scratch/runs" -- tests/table/stores.sh "$$scratch/runs"
 	$(took)
 
 test-differences: build ## Holds our answers against those of the real Ray, later and live: a rule must explain each difference

@@ -100,7 +100,10 @@ class Gcs(Store):
 
 
 class Web(Store):
-    pass
+    def put_file(self, key, path):
+        # It has no markers of directories.
+        if not key.endswith("/"):
+            super().put_file(key, path)
 
 
 class Azure(Store):
@@ -131,8 +134,10 @@ STORES = {"s3": S3, "gs": Gcs, "abfs": Azure, "http": Web}
 
 
 def files(directory):
-    """The files below a directory that may be read, links followed, as (key, path). A store has no empty directories."""
-    for where, _, names in os.walk(directory, followlinks=True):
+    """The files below a directory that may be read, links followed, as (key, path). An empty directory is a marker, as pyarrow makes one."""
+    for where, below, names in os.walk(directory, followlinks=True):
+        if not below and not names and where != directory:
+            yield os.path.relpath(where, directory) + "/", os.devnull
         for name in names:
             path = os.path.join(where, name)
             if os.path.isfile(path) and os.access(path, os.R_OK):

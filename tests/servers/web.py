@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A web server that publishes what was PUT into it: GET and HEAD with ETag, Last-Modified, one range, and the usual conditions.
-Like most web servers it lists nothing. Objects are bytes in memory; the path, as it is written in the request, is the key."""
+Like most web servers it lists nothing. Objects are bytes in memory; the path, without its percent escapes, is the key."""
 import email.utils
 import hashlib
 import re
 import threading
 import time
+import urllib.parse
 
 import plumbing
 
@@ -42,7 +43,7 @@ def part(text, size):
 
 class Handler(plumbing.Handler):
     def serve(self):
-        path = self.path.partition("?")[0]
+        path = urllib.parse.unquote(self.path.partition("?")[0])
         objects = self.server.objects
         if self.command == "PUT":
             objects.put(path, self.body())

@@ -193,11 +193,17 @@ class Store:
     template: str = "{path}"  # of a URI; {quoted} is the path with percent escapes, and a query follows what is answered
     filesystem: str = ""  # what Ray calls it, if not as the scheme
     has_links: bool = True  # whether it shows links that lead nowhere
+    is_listed: bool = True  # whether it tells which files and directories there are
 
     def opened(self, path):
         return self.template.format(path=path, quoted=urllib.parse.quote(path))
 
     def uri(self, path):
+        """What leads there again."""
+        return self.shown(path)
+
+    def shown(self, path):
+        """What messages call it."""
         return Store(self.template.split("?")[0]).opened(path)
 
     def path(self, path):
@@ -347,7 +353,7 @@ def check_answer(case, answer, ordered):
 
 def expected_error(case):
     code = case.expected["error"]
-    where = case.store.uri(case.path)
+    where = case.store.shown(case.path)
     words = {"not_a_run": lambda: words_for_no_run(case), "corrupt": lambda: [SNAPSHOT],
              "permission": lambda: [SNAPSHOT], "damaged": lambda: ["strict"], "not_found": list}[code]()
 
@@ -385,8 +391,9 @@ def words_for_no_run(case):
 def expected_answer(case):
     """The answer, with a `Matches` where the golden leaves room or another check looks closer."""
     e, store, path = case.expected, case.store, case.path
+    present = "present" if store.is_listed else "unknown"
     checkpoints = [expected_checkpoint(case, one["name"], one["index"], one["report_index"],
-                                       "present" if one["exists"] else "absent", one["status"], one["metrics"])
+                                       present if one["exists"] else "absent", one["status"], one["metrics"])
                    for one in e["checkpoints"]]
     by_name = {one["name"]: one for one in checkpoints}
     return Record(
@@ -827,8 +834,14 @@ def compare(options, scratch):
     everything = load_cases(options.corpus, scratch, with_settings=True)
     cases = [case for case in everything if fnmatch.fnmatchcase(case.name, options.case)
              and (options.max_size is None or size_of(case.path) + size_of(case.events) <= options.max_size)]
-    store = Store(options.uri, options.filesystem, has_links="://" not in options.uri)
-    cases = [dataclasses.replace(case, store=store) for case in cases]
+    return compare_cases(options, scratch, [dataclasses.replace(case, store=store_of(options)) for case in cases])
+
+
+def store_of(options):
+    return Store(options.uri, options.filesystem, has_links="://" not in options.uri)
+
+
+def compare_cases(options, scratch, cases):
     lines, faults = ask([*shlex.split(options.under), os.path.abspath(options.program)], cases)
     if options.dump:
         dump(options.dump, cases, lines, scratch)
