@@ -86,7 +86,7 @@ impl Remote {
     fn key(&self, path: &str) -> Result<Path, Fault> {
         let key = path.split_once('/').map_or("", |(_, key)| key);
         Path::parse(key).map_err(|_| {
-            let reason = "a part of it is empty, '.' or '..', which is no name in a store";
+            let reason = "a part of it is empty, '.' or '..', or has a control character";
             Fault::Setup(format!("no file can be called so: {reason}"))
         })
     }
