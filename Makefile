@@ -102,6 +102,7 @@ clean: ## Removes everything that was built
 SOURCES_behaviour   := $(sort $(wildcard tests/c/behaviour/*.c))
 SOURCES_nulls       := build/nulls.c
 SOURCES_dlopen      := tests/c/dlopen.c
+SOURCES_fork        := tests/c/fork.c
 SOURCES_answers     := tests/table/answers.c
 SOURCES_inspect     := examples/inspect.c
 SOURCES_faults      := tests/faults/program.c
@@ -191,10 +192,11 @@ test-rust: build ## Runs the tests in Rust
 	$(CARGO) test --locked
 	$(took)
 
-test-c: build $(addprefix build/plain/,behaviour nulls dlopen) ## Tests header, library and C API
+test-c: build $(addprefix build/plain/,behaviour nulls dlopen fork) ## Tests header, library and C API
 	tests/c/headers.sh include bindings/cpp
 	tests/c/symbols.sh include/libresult.h $(STAGE)/lib/libresult.so
 	build/plain/dlopen $(STAGE)/lib/libresult.so tests/corpus/r260v2-val_mixed/run
+	build/plain/fork tests/corpus
 	@$(in_scratch) && build/plain/nulls "$$scratch"
 	@$(in_scratch) && build/plain/behaviour tests/corpus "$$scratch"
 	$(took)
@@ -230,6 +232,8 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 	compare --language C build/plain/answers --against "$$scratch/answers"; \
 	compare --language C++ build/plain/answers++ --against "$$scratch/answers"; \
 	compare --language Go build/go/answers --against "$$scratch/answers" --unordered --self-test; \
+	compare --language "C++, a store of one's own" build/plain/answers++ --uri 'own://{path}'; \
+	compare --language "Go, a store of one's own" build/go/answers --uri 'gofs://{path}' --unordered; \
 	exit $$failed
 	$(took)
 
@@ -320,6 +324,7 @@ test-sanitizers: build $(SANITIZED) build/plain/behaviour build/plain/answers ##
 	@for run in $(DEMO_RUNS); do build/asan/inspect $$run && build/asan/inspect++ $$run || exit 1; done > /dev/null
 	$(COMPARE) --language C build/asan/answers
 	$(COMPARE) --language C++ build/asan/answers++
+	$(COMPARE) --language "C++, a store of one's own" build/asan/answers++ --uri 'own://{path}'
 	@$(in_scratch) && $(VALGRIND) build/plain/behaviour tests/corpus "$$scratch"
 	$(COMPARE) --language C --under "$(VALGRIND)" --max-size $(VALGRIND_BYTES) build/plain/answers
 	$(took)

@@ -269,10 +269,11 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
-/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
+/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://`, `s3://`,
+/// `gs://`, `abfs://`, `az://`, `http://`, `https://`, or the scheme of a store that was registered.
 ///
-/// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
-/// or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
+/// Reads what it needs once; nothing else does I/O unless its name says so. `settings` are credentials
+/// and the like, which docs/storage.md lists; `read` (`all` or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
 /// being written is read again), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`,
 /// `events` (a directory of Ray's export events), `events_path` (where the run lay when it was
 /// written); it may be NULL if `setting_count` is 0. An unknown key is an error; of one key the last
@@ -287,13 +288,14 @@ libresult_error *libresult_run_open(const char *uri,
                                     const libresult_cancel *cancel,
                                     libresult_run **out);
 
-/// Where the run is, so that it can be opened again.
+/// Where the run is, so that it can be opened again, by whoever has its credentials.
 libresult_str libresult_run_uri(const libresult_run *run);
 
 /// Where the run is, as Ray shows it: without the scheme.
 libresult_str libresult_run_path(const libresult_run *run);
 
-/// The kind of store it is on, as Ray names it: `local`.
+/// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`; `http` for a web server,
+/// and the scheme of a store that was registered.
 libresult_str libresult_run_filesystem(const libresult_run *run);
 
 /// How it is laid out.
@@ -506,7 +508,7 @@ uint64_t libresult_diagnostic_line(const libresult_diagnostic *diagnostic);
 
 /// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
 ///
-/// There are no `settings` yet; it may be NULL.
+/// `settings` are those of stores, which docs/storage.md lists.
 LIBRESULT_MUST_USE
 libresult_error *libresult_checkpoint_open(const char *uri,
                                            const libresult_setting *settings,
@@ -709,8 +711,8 @@ void libresult_frame_free(libresult_frame *frame);
 
 /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all.
 ///
-/// Needs little memory, however long the run. `settings`: those of `libresult_run_read_frame` without
-/// `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
+/// Needs little memory, however long the run. `settings`: those of the store at `uri`
+/// (docs/storage.md) and of `libresult_run_read_frame` without `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
 /// `on_exists` (`fail`, `replace`). Columns of JSON are text; the file's metadata has
 /// `libresult.uri`, `libresult.layout`, `libresult.ray_version` and `libresult.config`. `progress` may
 /// be NULL; it counts bytes read. A file that is there already is `LIBRESULT_CODE_IO` unless

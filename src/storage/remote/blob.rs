@@ -169,8 +169,13 @@ impl Blob for RemoteBlob {
     fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError> {
         let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
         let into = &mut into[..length];
-        let is_kept = self.chunks().iter().any(|chunk| chunk.index == offset / CHUNK);
-        if length as u64 >= CHUNK && !is_kept {
+        let (is_kept, is_first) = {
+            let chunks = self.chunks();
+            (chunks.iter().any(|chunk| chunk.index == offset / CHUNK), chunks.is_empty())
+        };
+        // Who begins in the middle of a long file wants its end, and seldom more.
+        let is_look = is_first && offset > 0 && self.size > CHUNK;
+        if length > 0 && !is_kept && (length as u64 >= CHUNK || is_look) {
             self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
             return Ok(length);
         }

@@ -1,14 +1,18 @@
 //! A connection to a bucket: made when first needed, shared by all that ask for the same one in the same way.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use object_store::{ObjectStore, RetryConfig};
 use tokio::sync::OnceCell;
 
 use super::config::{Config, Kind};
+use super::fault::fault;
 use super::per_process::PerProcess;
-use super::wire::Connector;
+use super::runtime::{self, Task};
+use super::wire::{self, Connector, Seen};
+use crate::cancel::Cancel;
 use crate::storage::Fault;
 
 /// More connections than this are not kept for whoever comes next.
@@ -71,10 +75,57 @@ impl Connection {
         Ok(self.elsewhere.get_or_init(|| Connection::to(config)).clone())
     }
 
+    /// Starts an operation of the store on the threads for it.
+    pub(super) fn start<T: Send + 'static, O: Future<Output = object_store::Result<T>> + Send + 'static>(
+        self: &Arc<Self>,
+        operation: impl FnOnce(Arc<dyn ObjectStore>) -> O + Send + 'static,
+    ) -> Result<Coming<T>, Fault> {
+        let connection = self.clone();
+        let (sender, receiver) = channel();
+        let task = runtime::spawn(async move {
+            // Nobody waits any more for what was given up.
+            let _ = sender.send(connection.operate(operation).await);
+        })?;
+        Ok(Coming { task, receiver })
+    }
+
+    /// Runs an operation of the store, and waits for its outcome. Tells what was seen on the wire.
+    pub(super) fn run<T: Send + 'static, O: Future<Output = object_store::Result<T>> + Send + 'static>(
+        self: &Arc<Self>,
+        cancel: Option<&Cancel>,
+        operation: impl FnOnce(Arc<dyn ObjectStore>) -> O + Send + 'static,
+    ) -> Result<(T, Seen), Fault> {
+        self.start(operation)?.wait(cancel)
+    }
+
+    async fn operate<T, O: Future<Output = object_store::Result<T>>>(
+        &self,
+        operation: impl FnOnce(Arc<dyn ObjectStore>) -> O,
+    ) -> Result<(T, Seen), Fault> {
+        let store = self.store().await?;
+        let (outcome, mut seen) = wire::watch(operation(store)).await;
+        match outcome {
+            Ok(value) => Ok((value, seen)),
+            Err(error) => Err(fault(&error, seen.refusal.take(), &self.config)),
+        }
+    }
+
     /// The store. Runs on the threads for requests, which credentials may need.
     pub(super) async fn store(&self) -> Result<Arc<dyn ObjectStore>, Fault> {
         let cell = self.store.get_or_init(OnceCell::new);
         cell.get_or_try_init(|| connect(&self.config)).await.cloned()
+    }
+}
+
+/// What an operation will give.
+pub(super) struct Coming<T> {
+    task: Task,
+    receiver: Receiver<Result<(T, Seen), Fault>>,
+}
+
+impl<T> Coming<T> {
+    pub(super) fn wait(self, cancel: Option<&Cancel>) -> Result<(T, Seen), Fault> {
+        runtime::receive(&self.receiver, &self.task, cancel)?
     }
 }
 
@@ -103,6 +154,7 @@ impl Config {
             timeouts: self.timeouts(),
             authorities: self.get("tls_ca_file_path").map(read).transpose()?,
             is_web: self.kind.is_web(),
+            uses_proxies: true,
         })
     }
 

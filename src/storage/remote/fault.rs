@@ -7,6 +7,10 @@ use crate::storage::Fault;
 /// What went wrong with an operation of a store.
 pub(super) fn fault(error: &object_store::Error, refusal: Option<Refusal>, config: &Config) -> Fault {
     use object_store::Error;
+    #[cfg(feature = "s3")]
+    if let Some(unknown) = super::aws_credentials::IdentityError::within(error) {
+        return super::s3::unknown(unknown.clone());
+    }
     if let Some(refusal) = &refusal {
         if let Some(fault) = of_refusal(refusal, config) {
             return fault;

@@ -87,7 +87,7 @@ impl Remote {
         let key = path.split_once('/').map_or("", |(_, key)| key);
         Path::parse(key).map_err(|_| {
             let reason = "a part of it is empty, '.' or '..', or has a control character";
-            Fault::Setup(format!("no file can be called so: {reason}"))
+            Fault::Setup(format!("no path in a store can be so: {reason}"))
         })
     }
 
@@ -96,7 +96,7 @@ impl Remote {
         &self,
         path: &str,
         cancel: Option<&Cancel>,
-        list: impl Fn(Arc<dyn ObjectStore>, Option<Path>) -> L,
+        list: fn(Arc<dyn ObjectStore>, Option<Path>) -> L,
     ) -> Result<(T, Vec<Odd>, bool), StorageError> {
         let failed = |fault| StorageError::new(fault, &self.shown(path));
         if self.kind().is_web() {
@@ -104,21 +104,12 @@ impl Remote {
         }
         let key = self.key(path).map_err(failed)?;
         let prefix = (!key.as_ref().is_empty()).then_some(key);
-        let (list, prefix) = (&list, &prefix);
         let outcome = self.connection.again_elsewhere(|connection| {
-            let (sender, receiver) = std::sync::mpsc::channel();
-            let store_of = connection.clone();
-            let store = runtime::run(cancel, async move { store_of.store().await })?;
-            let listed = list(store, prefix.clone());
-            let task = runtime::spawn(async move {
-                // Nobody waits any more if the call was cancelled.
-                let _ = sender.send(wire::watch(listed).await);
-            })?;
-            let (listed, seen) = runtime::receive(&receiver, &task, cancel)?;
-            let listed = listed.map_err(|error| fault::fault(&error, seen.refusal, &connection.config))?;
-            Ok((listed, seen.odd, seen.markers > 0))
+            let prefix = prefix.clone();
+            connection.run(cancel, move |store| list(store, prefix))
         });
-        outcome.map_err(failed)
+        let (listed, seen) = outcome.map_err(failed)?;
+        Ok((listed, seen.odd, seen.markers > 0))
     }
 }
 

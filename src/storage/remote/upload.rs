@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
 
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::connection::Connection;
-use super::runtime::{self, Task};
-use super::{Remote, fault, state, wire};
+use super::connection::{Coming, Connection};
+use super::{Remote, runtime, state};
 use crate::cancel::Cancel;
 use crate::storage::{Condition, Fault, StorageError, Upload};
 
@@ -31,10 +29,8 @@ pub(super) struct RemoteUpload {
 /// A file that is too large for one request.
 struct Parts {
     upload: Box<dyn MultipartUpload>,
-    coming: VecDeque<Coming>,
+    coming: VecDeque<Coming<()>>,
 }
-
-type Coming = (Task, Receiver<Result<(), Fault>>);
 
 impl RemoteUpload {
     pub(super) fn new(remote: &Remote, path: &str) -> Result<Self, StorageError> {
@@ -48,13 +44,9 @@ impl RemoteUpload {
     fn send_part(&mut self, cancel: Option<&Cancel>) -> Result<(), Fault> {
         let data = Bytes::from(std::mem::take(&mut self.waiting));
         if self.parts.is_none() {
-            let upload = self.connection.again_elsewhere(|connection| {
+            let (upload, _) = self.connection.again_elsewhere(|connection| {
                 let key = self.key.clone();
-                runtime::run(cancel, async move {
-                    let store = connection.store().await?;
-                    let (upload, seen) = wire::watch(store.put_multipart(&key)).await;
-                    upload.map_err(|error| fault::fault(&error, seen.refusal, &connection.config))
-                })
+                connection.run(cancel, async move |store| store.put_multipart(&key).await)
             })?;
             self.parts = Some(Parts { upload, coming: VecDeque::new() });
         }
@@ -63,15 +55,7 @@ impl RemoteUpload {
             parts.wait_for_one(cancel)?;
         }
         let part = parts.upload.put_part(PutPayload::from(data));
-        let connection = self.connection.clone();
-        let (sender, receiver) = channel();
-        let task = runtime::spawn(async move {
-            let (outcome, seen) = wire::watch(part).await;
-            let outcome = outcome.map_err(|error| fault::fault(&error, seen.refusal, &connection.config));
-            // Nobody waits any more for an upload that was given up.
-            let _ = sender.send(outcome);
-        })?;
-        parts.coming.push_back((task, receiver));
+        parts.coming.push_back(self.connection.current().start(async move |_| part.await)?);
         Ok(())
     }
 
@@ -90,27 +74,20 @@ impl RemoteUpload {
         // Parts are joined without a condition, so this leaves a moment for somebody else to write the file.
         self.check(condition, cancel)?;
         let Some(Parts { mut upload, .. }) = self.parts.take() else { return Ok(()) };
-        let connection = self.connection.clone();
-        runtime::run(cancel, async move {
-            let (outcome, seen) = wire::watch(upload.complete()).await;
-            outcome.map(|_| ()).map_err(|error| fault::fault(&error, seen.refusal, &connection.config))
-        })
+        self.connection.current().run(cancel, async move |_| upload.complete().await)?;
+        Ok(())
     }
 
     fn check(&self, condition: &Condition, cancel: Option<&Cancel>) -> Result<(), Fault> {
         if *condition == Condition::Always {
             return Ok(());
         }
-        let (connection, key) = (self.connection.current(), self.key.clone());
-        let found = runtime::run(cancel, async move {
-            let store = connection.store().await?;
-            let (found, seen) = wire::watch(store.head(&key)).await;
-            match found.map_err(|error| fault::fault(&error, seen.refusal, &connection.config)) {
-                Ok(meta) => Ok(Some(state::of(&meta))),
-                Err(Fault::NotFound) => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        })?;
+        let key = self.key.clone();
+        let found = match self.connection.current().run(cancel, async move |store| store.head(&key).await) {
+            Ok((meta, _)) => Some(state::of(&meta)),
+            Err(Fault::NotFound) => None,
+            Err(fault) => return Err(fault),
+        };
         let holds = match condition {
             Condition::Always => true,
             Condition::IfAbsent => found.is_none(),
@@ -123,7 +100,7 @@ impl RemoteUpload {
 impl Parts {
     fn wait_for_one(&mut self, cancel: Option<&Cancel>) -> Result<(), Fault> {
         match self.coming.pop_front() {
-            Some((task, receiver)) => runtime::receive(&receiver, &task, cancel)?,
+            Some(coming) => coming.wait(cancel).map(|_| ()),
             None => Ok(()),
         }
     }
@@ -179,15 +156,11 @@ pub(super) fn put(
         Condition::IfMatch(etag) => PutMode::Update(state::version(etag)),
     };
     let is_update = matches!(condition, Condition::IfMatch(_));
-    let (connection, key) = (connection.clone(), key.clone());
-    runtime::run(cancel, async move {
-        let store = connection.store().await?;
-        let put = store.put_opts(&key, data.into(), PutOptions { mode, ..PutOptions::default() });
-        let (outcome, seen) = wire::watch(put).await;
-        outcome.map(|_| ()).map_err(|error| {
-            let fault = fault::fault(&error, seen.refusal, &connection.config);
-            // The file that was to be replaced is gone.
-            if is_update && matches!(fault, Fault::NotFound) { Fault::Changed } else { fault }
-        })
-    })
+    let (key, options) = (key.clone(), PutOptions { mode, ..PutOptions::default() });
+    match connection.run(cancel, async move |store| store.put_opts(&key, data.into(), options).await) {
+        Ok(_) => Ok(()),
+        // The file that was to be replaced is gone.
+        Err(Fault::NotFound) if is_update => Err(Fault::Changed),
+        Err(fault) => Err(fault),
+    }
 }

@@ -94,6 +94,8 @@ pub(super) struct Connector {
     pub authorities: Option<Vec<u8>>,
     /// Whether it speaks to web servers: they may send elsewhere, and compress on the way.
     pub is_web: bool,
+    /// Whether the proxies of the environment are asked.
+    pub uses_proxies: bool,
 }
 
 impl HttpConnector for Connector {
@@ -150,13 +152,14 @@ impl Connector {
         };
         let Timeouts { connect_ms, idle_ms } = self.timeouts;
         // No timeout for a request as a whole: a large file takes long on a slow link.
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_millis(connect_ms))
             .read_timeout(Duration::from_millis(idle_ms))
             .redirect(redirects)
             .http1_only()
             .tcp_nodelay(true)
-            .user_agent(concat!("libresult/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("libresult/", env!("CARGO_PKG_VERSION")));
+        if self.uses_proxies { builder } else { builder.no_proxy() }
     }
 }
 
