@@ -153,7 +153,7 @@ impl Config {
         Ok(Connector {
             timeouts: self.timeouts(),
             authorities: self.get("tls_ca_file_path").map(read).transpose()?,
-            follows_redirects: self.kind.is_web(),
+            is_web: self.kind.is_web(),
             uses_proxies: true,
         })
     }

@@ -190,9 +190,9 @@ impl Store for Remote {
         Ok(Box::new(RemoteBlob::open(self, path, known, cancel)?))
     }
 
-    fn create(&self, path: &str, _: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError> {
+    fn create(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError> {
         self.check_writable(path)?;
-        Ok(Box::new(RemoteUpload::new(self, path)?))
+        Ok(Box::new(RemoteUpload::new(self, path, cancel)?))
     }
 
     fn write(

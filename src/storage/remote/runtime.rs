@@ -42,17 +42,17 @@ pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Result
     Ok(Task(runtime()?.spawn(future)))
 }
 
-/// Runs `future` on the threads for it, and waits for what it gives.
-pub(super) fn run<T: Send + 'static>(
-    cancel: Option<&Cancel>,
-    future: impl Future<Output = Result<T, Fault>> + Send + 'static,
-) -> Result<T, Fault> {
+/// Lets `future` go on, however long it takes, and waits for `most` at most.
+pub(super) fn run_on(most: Duration, future: impl Future<Output = ()> + Send + 'static) {
+    let Ok(runtime) = runtime() else { return };
     let (sender, receiver) = std::sync::mpsc::channel();
-    let task = spawn(async move {
-        // Nobody waits any more if the call was cancelled.
-        let _ = sender.send(future.await);
-    })?;
-    receive(&receiver, &task, cancel)?
+    // Not a `Task`, which would end with its owner.
+    drop(runtime.spawn(async move {
+        future.await;
+        // Nobody may wait any more.
+        let _ = sender.send(());
+    }));
+    let _ = receiver.recv_timeout(most);
 }
 
 /// Waits for what a task sends.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -17,6 +18,9 @@ const PART: usize = if cfg!(test) { 1024 } else { 16 << 20 };
 /// Parts on their way at the same time.
 const MOST_PARTS: usize = 3;
 
+/// How long whoever gives up waits for the store to hear of it, which goes on meanwhile.
+const LEAST_FOR_ABORT: Duration = Duration::from_millis(100);
+
 /// A file that is being written.
 pub(super) struct RemoteUpload {
     connection: Arc<Connection>,
@@ -24,6 +28,8 @@ pub(super) struct RemoteUpload {
     shown: String,
     waiting: Vec<u8>,
     parts: Option<Parts>,
+    /// Of the call that writes it.
+    cancel: Option<Cancel>,
 }
 
 /// A file that is too large for one request.
@@ -33,11 +39,18 @@ struct Parts {
 }
 
 impl RemoteUpload {
-    pub(super) fn new(remote: &Remote, path: &str) -> Result<Self, StorageError> {
+    pub(super) fn new(remote: &Remote, path: &str, cancel: Option<&Cancel>) -> Result<Self, StorageError> {
         let shown = remote.shown(path);
         let key = remote.key(path).map_err(|fault| StorageError::new(fault, &shown))?;
         let connection = remote.connection.clone();
-        Ok(RemoteUpload { connection, key, shown, waiting: Vec::new(), parts: None })
+        Ok(RemoteUpload {
+            connection,
+            key,
+            shown,
+            waiting: Vec::new(),
+            parts: None,
+            cancel: cancel.map(Cancel::share),
+        })
     }
 
     /// Sends what waits as a part.
@@ -108,12 +121,13 @@ impl Parts {
 
 impl Upload for RemoteUpload {
     fn write(&mut self, mut data: &[u8]) -> Result<(), StorageError> {
+        let cancel = self.cancel.as_ref().map(Cancel::share);
         while !data.is_empty() {
             let (now, later) = data.split_at(data.len().min(PART - self.waiting.len()));
             self.waiting.extend_from_slice(now);
             data = later;
             if self.waiting.len() == PART {
-                self.send_part(None).map_err(|fault| StorageError::new(fault, &self.shown))?;
+                self.send_part(cancel.as_ref()).map_err(|fault| StorageError::new(fault, &self.shown))?;
             }
         }
         Ok(())
@@ -133,11 +147,8 @@ impl Drop for RemoteUpload {
         // Parts that were never joined cost their owner money until somebody removes them.
         if let Some(Parts { mut upload, coming }) = self.parts.take() {
             drop(coming);
-            let _ = runtime::run(None, async move {
-                // Whoever gave up has an error to report already.
-                let _ = upload.abort().await;
-                Ok(())
-            });
+            // Whoever gave up has an error to report already.
+            runtime::run_on(LEAST_FOR_ABORT, async move { _ = upload.abort().await });
         }
     }
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::{Body, Frame};
 use object_store::ClientOptions;
 use object_store::client::{
@@ -92,7 +92,8 @@ pub(super) struct Connector {
     pub timeouts: Timeouts,
     /// Certificates of authorities, in PEM, besides those of the system.
     pub authorities: Option<Vec<u8>>,
-    pub follows_redirects: bool,
+    /// Whether it speaks to web servers: they may send elsewhere, and compress on the way.
+    pub is_web: bool,
     /// Whether the proxies of the environment are asked.
     pub uses_proxies: bool,
 }
@@ -104,7 +105,7 @@ impl HttpConnector for Connector {
             source: error.to_string().into(),
         })?;
         let headers = options.get_default_headers().cloned().unwrap_or_default();
-        Ok(HttpClient::new(Wire { client, headers }))
+        Ok(HttpClient::new(Wire { client, headers, is_web: self.is_web }))
     }
 }
 
@@ -144,7 +145,7 @@ impl Connector {
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
-        let redirects = if self.follows_redirects {
+        let redirects = if self.is_web {
             reqwest::redirect::Policy::limited(MOST_REDIRECTS)
         } else {
             reqwest::redirect::Policy::none()
@@ -192,6 +193,7 @@ fn is_wrapping(error: &(dyn std::error::Error + 'static)) -> bool {
 struct Wire {
     client: reqwest::Client,
     headers: HeaderMap,
+    is_web: bool,
 }
 
 #[async_trait]
@@ -199,6 +201,9 @@ impl HttpService for Wire {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
+        }
+        if self.is_web {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let is_get = request.method() == Method::GET;
         let is_listing = is_get && listing::is_one(request.uri().query().unwrap_or_default());
@@ -213,6 +218,11 @@ impl HttpService for Wire {
             seen.status = Some(response.status());
         });
         match response.status() {
+            status if status.is_success() && self.is_web && is_compressed(&response) => {
+                let cause = Cause(format!("the server sends it compressed, as {}", coding(&response)));
+                Err(HttpError::new(HttpErrorKind::Unknown, cause))
+            }
+            StatusCode::PARTIAL_CONTENT => Ok(with_length(response)),
             StatusCode::OK if is_listing => readable_listing(response).await,
             StatusCode::OK => match wanted.filter(|_| is_get) {
                 Some(wanted) => Ok(wanted.cut(response)),
@@ -222,6 +232,26 @@ impl HttpService for Wire {
             _ => refusal(response).await,
         }
     }
+}
+
+/// How the body of an answer was encoded for the way, which its ranges then are of too.
+fn coding(response: &HttpResponse) -> &str {
+    let coding = response.headers().get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
+    coding.unwrap_or("identity")
+}
+
+fn is_compressed(response: &HttpResponse) -> bool {
+    !matches!(coding(response), "identity" | "")
+}
+
+/// A range with the length that object_store wants, which whoever sends in chunks leaves out.
+fn with_length(mut response: HttpResponse) -> HttpResponse {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let range = range.and_then(|range| Range::bounds(range.strip_prefix("bytes ")?.split_once('/')?.0));
+    if let Some(Range { start, end }) = range.filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+        response.headers_mut().insert(CONTENT_LENGTH, (end - start).saturating_add(1).into());
+    }
+    response
 }
 
 /// The error of a request that got no answer.
@@ -305,7 +335,11 @@ struct Range {
 
 impl Range {
     fn parse(header: &str) -> Option<Range> {
-        let (start, end) = header.strip_prefix("bytes=")?.split_once('-')?;
+        Range::bounds(header.strip_prefix("bytes=")?)
+    }
+
+    fn bounds(text: &str) -> Option<Range> {
+        let (start, end) = text.split_once('-')?;
         let range = Range { start: start.parse().ok()?, end: end.parse().ok()? };
         // What is cut off behind its last byte is taken up with a range of none.
         (range.start <= range.end).then_some(range)
