@@ -23,6 +23,7 @@ int main(int argc, char **argv) {
   test_frame();
   test_metadata();
   test_objects();
+  test_transfer();
   test_values();
   test_write();
   printf("%d passed, %d failed\n", passed, failed);
