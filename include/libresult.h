@@ -192,11 +192,17 @@ typedef struct libresult_checkpoint libresult_checkpoint;
 /// Something in the directory that was damaged, skipped or guessed.
 typedef struct libresult_diagnostic libresult_diagnostic;
 
+/// A checkpoint as a local directory, for as long as this lives.
+typedef struct libresult_directory libresult_directory;
+
 /// Why a call failed.
 typedef struct libresult_error libresult_error;
 
 /// What made a run fail.
 typedef struct libresult_failure libresult_failure;
+
+/// The files of a checkpoint, by name.
+typedef struct libresult_files libresult_files;
 
 /// Every report of a run as typed columns: one row a report, nested metrics as `eval/loss`.
 typedef struct libresult_frame libresult_frame;
@@ -574,11 +580,84 @@ libresult_error *libresult_checkpoint_update_metadata(const libresult_checkpoint
                                                       const char *json,
                                                       const libresult_cancel *cancel);
 
+/// Copies the checkpoint into the local directory `dest_dir`, which is then whole or untouched.
+///
+/// Many parts are fetched at once. Until all files are whole, they are in `.NAME.part` beside
+/// `dest_dir`; after a failure, the next call goes on with what is there. `settings`: `include` and
+/// `exclude` (patterns for the names of files: `*` is any text, `/` included, `?` one character; may
+/// come more than once), `on_exists` is `fail` (a directory that is there and not empty), `replace` or
+/// `merge`, `link` is `copy` or `hard` (links to the files of a local checkpoint), `parallel`,
+/// `part_bytes`. `progress` may be NULL. An `include` that no file has is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`, no checkpoint `LIBRESULT_CODE_NOT_FOUND`, and what is in the way
+/// at `dest_dir` `LIBRESULT_CODE_IO`.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_download(const libresult_checkpoint *checkpoint,
+                                               const char *dest_dir,
+                                               const libresult_setting *settings,
+                                               size_t setting_count,
+                                               libresult_progress_fn progress,
+                                               void *user_data,
+                                               const libresult_cancel *cancel);
+
+/// Makes the checkpoint a local directory: itself if it is local, or else a copy, shared by all who
+/// ask for the same one, in threads and processes. Nobody sees half of it, and nobody is to write to
+/// it.
+///
+/// `settings`: those of `libresult_checkpoint_download` but `on_exists`; `cache_dir` (where copies
+/// are), `keep` (`true`: the copy stays for whoever asks for it next), `cache_max_bytes` (copies that
+/// nobody uses are removed until all take no more). `progress` may be NULL.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_open_directory(const libresult_checkpoint *checkpoint,
+                                                     const libresult_setting *settings,
+                                                     size_t setting_count,
+                                                     libresult_progress_fn progress,
+                                                     void *user_data,
+                                                     const libresult_cancel *cancel,
+                                                     libresult_directory **out);
+
+/// Lists the files of the checkpoint, by name.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_read_files(const libresult_checkpoint *checkpoint,
+                                                 const libresult_cancel *cancel,
+                                                 libresult_files **out);
+
+/// Reads up to `len` bytes of a file of the checkpoint into `into`, from `offset` on. `*out` is how
+/// many there were; fewer than `len` only at the end of the file, and 0 on failure.
+///
+/// `into` may be NULL if `len` is 0. A `name` that leaves the checkpoint is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`, one that is not there `LIBRESULT_CODE_NOT_FOUND`.
+LIBRESULT_MUST_USE
+libresult_error *libresult_checkpoint_read_file(const libresult_checkpoint *checkpoint,
+                                                const char *name,
+                                                uint64_t offset,
+                                                void *into,
+                                                size_t len,
+                                                const libresult_cancel *cancel,
+                                                size_t *out);
+
 /// Makes another reference to `checkpoint`, which may outlive the run.
 libresult_checkpoint *libresult_checkpoint_clone(const libresult_checkpoint *checkpoint);
 
 /// Frees `checkpoint`.
 void libresult_checkpoint_free(libresult_checkpoint *checkpoint);
+
+/// The path of the directory.
+libresult_str libresult_directory_path(const libresult_directory *directory);
+
+/// Frees `directory`; the last one of a copy removes it.
+void libresult_directory_free(libresult_directory *directory);
+
+/// How many files.
+size_t libresult_files_count(const libresult_files *files);
+
+/// The name of file `index` below the checkpoint, such as `optim/rank_0.pt`; empty past the end.
+libresult_str libresult_files_name_at(const libresult_files *files, size_t index);
+
+/// Its size in bytes; 0 past the end.
+uint64_t libresult_files_size_at(const libresult_files *files, size_t index);
+
+/// Frees `files`.
+void libresult_files_free(libresult_files *files);
 
 /// The type of `value`.
 libresult_kind libresult_value_kind(const libresult_value *value);

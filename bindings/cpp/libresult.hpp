@@ -18,7 +18,7 @@
 //     then empty, and so is everything below it: `run.metrics()["no"]["such"]` is fine, and its
 //     `as_double()` is `std::nullopt`. A caller who wants an exception writes `as_double().value()`,
 //     one who has a default `as_double().value_or(0)`.
-//   * `Run`, `Checkpoint`, `Ranking`, `Frame`, `Value` and `Cancel` own what they stand for. All
+//   * `Run`, `Checkpoint`, `Directory`, `Files`, `Ranking`, `Frame`, `Value` and `Cancel` own what they stand for. All
 //     others, and every `std::string_view`, borrow: they live as long as what they were read from.
 //     Borrowing from a temporary that owns does not compile: give it a name first.
 //   * Objects never change, so `const` members may be called by any thread at any time. One that was
@@ -190,6 +190,12 @@ struct Free {
   }
   /// Frees a ranking.
   void operator()(libresult_ranking *ranking) const noexcept { libresult_ranking_free(ranking); }
+  /// Frees a directory; the last one of a copy removes it.
+  void operator()(libresult_directory *directory) const noexcept {
+    libresult_directory_free(directory);
+  }
+  /// Frees a list of files.
+  void operator()(libresult_files *files) const noexcept { libresult_files_free(files); }
   /// Frees a frame.
   void operator()(libresult_frame *frame) const noexcept { libresult_frame_free(frame); }
   /// Frees a value.
@@ -631,6 +637,76 @@ inline std::ostream &operator<<(std::ostream &out, const ValueRef &value) {
 
 class Checkpoint;
 
+/// A checkpoint as a local directory, for as long as this lives: the last one of a copy removes it.
+/// Others may share it, so nothing is to be written there. Can be moved.
+class Directory {
+ public:
+  /// A directory of the C API, which this frees.
+  explicit Directory(Owned<libresult_directory> directory) noexcept
+      : directory_(std::move(directory)) {}
+
+  /// Its path. Ends with NUL.
+  std::string_view path() const & noexcept {
+    return detail::view(libresult_directory_path(directory_.get()));
+  }
+  void path() const && = delete;
+
+  /// For the C API.
+  const libresult_directory *get() const & noexcept { return directory_.get(); }
+  void get() const && = delete;
+
+ private:
+  Owned<libresult_directory> directory_;
+};
+
+/// A file of a checkpoint.
+struct CheckpointFile {
+  /// Its name below the checkpoint, such as `optim/rank_0.pt`.
+  std::string_view name;
+  /// In bytes.
+  std::uint64_t size;
+};
+
+namespace detail {
+inline CheckpointFile file_at(const libresult_files *files, std::size_t index) noexcept {
+  return {view(libresult_files_name_at(files, index)), libresult_files_size_at(files, index)};
+}
+}  // namespace detail
+
+/// The files of a checkpoint, by name. Can be moved.
+class Files {
+ public:
+  /// What iterates over them.
+  using iterator =
+      Range<libresult_files, CheckpointFile, libresult_files_count, detail::file_at>::iterator;
+
+  /// A list of the C API, which this frees.
+  explicit Files(Owned<libresult_files> files) noexcept : files_(std::move(files)) {}
+
+  /// How many.
+  std::size_t size() const noexcept { return libresult_files_count(files_.get()); }
+  /// Whether there are none.
+  bool empty() const noexcept { return size() == 0; }
+  /// The file at `index`, which must be below `size()`.
+  CheckpointFile operator[](std::size_t index) const & noexcept {
+    return detail::file_at(get(), index);
+  }
+  void operator[](std::size_t) const && = delete;
+  /// The first.
+  iterator begin() const & noexcept { return iterator(get(), 0); }
+  void begin() const && = delete;
+  /// Behind the last.
+  iterator end() const & noexcept { return iterator(get(), size()); }
+  void end() const && = delete;
+
+  /// For the C API.
+  const libresult_files *get() const & noexcept { return files_.get(); }
+  void get() const && = delete;
+
+ private:
+  Owned<libresult_files> files_;
+};
+
 /// A borrowed checkpoint: a directory that a run saved. As cheap to copy as a pointer; `Checkpoint`
 /// makes one that may outlive the run.
 class CheckpointRef {
@@ -697,6 +773,56 @@ class CheckpointRef {
   void update_metadata(CString json, const Cancel *cancel = nullptr) const {
     detail::check(
         libresult_checkpoint_update_metadata(checkpoint_, json.get(), detail::get(cancel)));
+  }
+
+  /// Copies the checkpoint into the local directory `dest_dir`, which is then whole or untouched, even
+  /// if the process is killed meanwhile; the next call goes on with what is there.
+  ///
+  /// `settings`: `include` and `exclude` (patterns for the names of files: `*` is any text, `/`
+  /// included, `?` one character; may come more than once), `on_exists` (`fail`, `replace`, `merge`),
+  /// `link` (`copy`, `hard`), `parallel`, `part_bytes`. `progress` is as for `Run::write_parquet`.
+  /// Throws `Code::not_found` if the checkpoint is not there, `Code::io` if something is at `dest_dir`
+  /// that is not to be replaced or merged with, `Code::invalid_argument` for an `include` that no file
+  /// has, `Code::cancelled`.
+  template <class Progress = std::nullptr_t,
+            std::enable_if_t<detail::is_progress<Progress>, int> = 0>
+  void download(CString dest_dir, Settings settings = {}, Progress &&progress = nullptr,
+                const Cancel *cancel = nullptr) const {
+    detail::Told<Progress> told(progress);
+    told.check(libresult_checkpoint_download(checkpoint_, dest_dir.get(), settings.data(),
+                                             settings.size(), told.callback(), &told,
+                                             detail::get(cancel)));
+  }
+  /// Makes the checkpoint a local directory: itself if it is local, or else a copy, shared by all who
+  /// ask for the same one, in threads and processes.
+  ///
+  /// `settings`: those of `download` but `on_exists`; `cache_dir`, `keep` (`true`: the copy stays for
+  /// whoever asks for it next), `cache_max_bytes`. Throws what `download` throws.
+  template <class Progress = std::nullptr_t,
+            std::enable_if_t<detail::is_progress<Progress>, int> = 0>
+  Directory open_directory(Settings settings = {}, Progress &&progress = nullptr,
+                           const Cancel *cancel = nullptr) const {
+    detail::Told<Progress> told(progress);
+    libresult_directory *out = nullptr;
+    told.check(libresult_checkpoint_open_directory(checkpoint_, settings.data(), settings.size(),
+                                                   told.callback(), &told, detail::get(cancel),
+                                                   &out));
+    return Directory(Owned<libresult_directory>(out));
+  }
+  /// Lists its files, by name.
+  Files read_files(const Cancel *cancel = nullptr) const {
+    return Files(detail::produce<libresult_files>([&](libresult_files **out) {
+      return libresult_checkpoint_read_files(checkpoint_, detail::get(cancel), out);
+    }));
+  }
+  /// Reads up to `size` bytes of the file called `name` into `into`, from `offset` on. Returns how many
+  /// there were: fewer only at the end of the file. Throws `Code::not_found` if there is no such file.
+  std::size_t read_file(CString name, std::uint64_t offset, void *into, std::size_t size,
+                        const Cancel *cancel = nullptr) const {
+    std::size_t read = 0;
+    detail::check(libresult_checkpoint_read_file(checkpoint_, name.get(), offset, into, size,
+                                                 detail::get(cancel), &read));
+    return read;
   }
 
   /// For the C API; null if there is none.

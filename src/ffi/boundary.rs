@@ -311,6 +311,21 @@ pub(super) fn settings<'a>(settings: *const Setting, count: usize) -> Result<Vec
     settings.iter().map(Setting::checked).collect()
 }
 
+/// Room of the caller's own for `len` bytes.
+pub(super) fn room<'a>(into: *mut c_void, len: usize) -> Result<&'a mut [u8]> {
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    if into.is_null() {
+        return Err(null("into"));
+    }
+    if isize::try_from(len).is_err() {
+        return Err(Error::invalid(format_args!("argument len is {len}, more than there is memory")));
+    }
+    // SAFETY: the caller of the C function passes room for so many bytes, which is only written to.
+    Ok(unsafe { slice::from_raw_parts_mut(into.cast(), len) })
+}
+
 /// An enum of the C API, which C passes as an `int`.
 pub(super) trait Member: Copy + 'static {
     /// All its values.

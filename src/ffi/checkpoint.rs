@@ -1,12 +1,13 @@
 //! A checkpoint, as C sees it.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
-use super::boundary::{self, Setting, Str, guard, object, produce, put, text};
+use super::boundary::{self, ProgressFn, Setting, Str, guard, object, produce, put, put_or, text};
 use crate::cancel::Cancel;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Directory, Files};
 use crate::error::Error;
 use crate::layout::{Presence, Status};
+use crate::progress::Progress;
 use crate::value::Value;
 
 /// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
@@ -124,6 +125,94 @@ pub extern "C" fn libresult_checkpoint_update_metadata(
     cancel: Option<&Cancel>,
 ) -> Option<Box<Error>> {
     guard(|| object(checkpoint, "checkpoint")?.update_metadata(text(json, "json")?, cancel))
+}
+
+/// Copies the checkpoint into the local directory `dest_dir`, which is then whole or untouched.
+///
+/// Many parts are fetched at once. Until all files are whole, they are in `.NAME.part` beside
+/// `dest_dir`; after a failure, the next call goes on with what is there. `settings`: `include` and
+/// `exclude` (patterns for the names of files: `*` is any text, `/` included, `?` one character; may
+/// come more than once), `on_exists` is `fail` (a directory that is there and not empty), `replace` or
+/// `merge`, `link` is `copy` or `hard` (links to the files of a local checkpoint), `parallel`,
+/// `part_bytes`. `progress` may be NULL. An `include` that no file has is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`, no checkpoint `LIBRESULT_CODE_NOT_FOUND`, and what is in the way
+/// at `dest_dir` `LIBRESULT_CODE_IO`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_checkpoint_download(
+    checkpoint: Option<&Checkpoint>,
+    dest_dir: *const c_char,
+    settings: *const Setting,
+    setting_count: usize,
+    progress: ProgressFn,
+    user_data: *mut c_void,
+    cancel: Option<&Cancel>,
+) -> Option<Box<Error>> {
+    guard(|| {
+        let settings = boundary::settings(settings, setting_count)?;
+        let (checkpoint, dest_dir) = (object(checkpoint, "checkpoint")?, text(dest_dir, "dest_dir")?);
+        let mut progress = boundary::progress(progress, user_data);
+        checkpoint.download(dest_dir, &settings, progress.as_mut().map(|told| told as Progress), cancel)
+    })
+}
+
+/// Makes the checkpoint a local directory: itself if it is local, or else a copy, shared by all who
+/// ask for the same one, in threads and processes. Nobody sees half of it, and nobody is to write to
+/// it.
+///
+/// `settings`: those of `libresult_checkpoint_download` but `on_exists`; `cache_dir` (where copies
+/// are), `keep` (`true`: the copy stays for whoever asks for it next), `cache_max_bytes` (copies that
+/// nobody uses are removed until all take no more). `progress` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_checkpoint_open_directory(
+    checkpoint: Option<&Checkpoint>,
+    settings: *const Setting,
+    setting_count: usize,
+    progress: ProgressFn,
+    user_data: *mut c_void,
+    cancel: Option<&Cancel>,
+    out: *mut *mut Directory,
+) -> Option<Box<Error>> {
+    produce(out, || {
+        let settings = boundary::settings(settings, setting_count)?;
+        let checkpoint = object(checkpoint, "checkpoint")?;
+        let mut progress = boundary::progress(progress, user_data);
+        checkpoint.open_directory(&settings, progress.as_mut().map(|told| told as Progress), cancel)
+    })
+}
+
+/// Lists the files of the checkpoint, by name.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_checkpoint_read_files(
+    checkpoint: Option<&Checkpoint>,
+    cancel: Option<&Cancel>,
+    out: *mut *mut Files,
+) -> Option<Box<Error>> {
+    produce(out, || object(checkpoint, "checkpoint")?.read_files(cancel))
+}
+
+/// Reads up to `len` bytes of a file of the checkpoint into `into`, from `offset` on. `*out` is how
+/// many there were; fewer than `len` only at the end of the file, and 0 on failure.
+///
+/// `into` may be NULL if `len` is 0. A `name` that leaves the checkpoint is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`, one that is not there `LIBRESULT_CODE_NOT_FOUND`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn libresult_checkpoint_read_file(
+    checkpoint: Option<&Checkpoint>,
+    name: *const c_char,
+    offset: u64,
+    into: *mut c_void,
+    len: usize,
+    cancel: Option<&Cancel>,
+    out: *mut usize,
+) -> Option<Box<Error>> {
+    put_or(out, 0, || {
+        let (checkpoint, name) = (object(checkpoint, "checkpoint")?, text(name, "name")?);
+        checkpoint.read_file(name, offset, boundary::room(into, len)?, cancel)
+    })
 }
 
 /// Makes another reference to `checkpoint`, which may outlive the run.

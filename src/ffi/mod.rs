@@ -8,6 +8,8 @@ mod attempt;
 mod failure;
 mod diagnostic;
 mod checkpoint;
+mod directory;
+mod files;
 mod value;
 mod text;
 mod frame;

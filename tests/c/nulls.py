@@ -18,6 +18,8 @@ OBJECTS = {
     "attempt": "fixture.attempt",
     "failure": "fixture.failure",
     "diagnostic": "fixture.diagnostic",
+    "directory": "fixture.directory",
+    "files": "fixture.files",
     "value": "fixture.metrics",
     "cancel": "fixture.cancel",
     "error": "fixture.error",
@@ -26,11 +28,12 @@ OBJECTS = {
     "store_functions": "&store",
     "listing": "listing",
 }
-STRINGS = {"uri": "fixture.uri", "path": '"eval/loss"', "key": '"eval"', "name": '"flag"', "json": '"{}"', "feature": '"s3"', "scheme": '"nulls"', "message": '"no"'}
-SCALARS = {"size_t": "0", "libresult_mode": "LIBRESULT_MODE_MIN", "libresult_progress_fn": "NULL",
-           "libresult_code": "LIBRESULT_CODE_IO", "bool": "false", "uint64_t": "0"}
-# What a function writes to the file at `uri`, which must not be there before.
-WRITES_A_FILE = re.compile(r"libresult_run_write_\w+")
+STRINGS = {"uri": "fixture.uri", "path": '"eval/loss"', "key": '"eval"', "name": '"flag"', "dest_dir": "fixture.written_directory",
+           "json": '"{}"', "feature": '"s3"', "scheme": '"nulls"', "message": '"no"'}
+SCALARS = {"size_t": "0", "uint64_t": "0", "bool": "false", "libresult_mode": "LIBRESULT_MODE_MIN", "libresult_progress_fn": "NULL",
+           "libresult_code": "LIBRESULT_CODE_IO"}
+# What a function writes to the file at `uri`, or to a directory, which must not be there before.
+WRITES_A_FILE = re.compile(r"libresult_run_write_\w+|libresult_checkpoint_download")
 # The frame has one row, so that one number is an array of its rows.
 LENGTHS = {"len": "1"}
 # The member of the metrics that a function answers with yes.
@@ -112,12 +115,14 @@ static bool is_untouched(const void *memory, size_t size) {
 }
 
 static struct {
-  char uri[4096], file[8192];
+  char uri[4096], file[8192], written_directory[8192], room[1];
   const libresult_setting *settings;
   libresult_run *run;
   libresult_checkpoint *checkpoint;
   libresult_ranking *ranking;
   libresult_frame *frame;
+  libresult_directory *directory;
+  libresult_files *files;
   libresult_cancel *cancel;
   libresult_error *error;
   libresult_text *text;
@@ -155,6 +160,18 @@ static void list_with_nulls(void) {
   fine(libresult_store_unregister("listing"), "it is unregistered");
 }
 
+// What a call before wrote: a file, or a copy of the checkpoint.
+static void remove_written(void) {
+  char path[16384];
+  static const char *const names[] = {"flag", ".metadata.json"};
+  for (int i = 0; i < 2; i++) {
+    snprintf(path, sizeof path, "%s/%s", fixture.written_directory, names[i]);
+    remove(path);
+  }
+  remove(fixture.file);
+  remove(fixture.written_directory);
+}
+
 static void write_file(const char *name, const char *text) {
   char path[8192];
   snprintf(path, sizeof path, "%s/%s", fixture.uri, name);
@@ -187,6 +204,7 @@ static void set_up(const char *scratch) {
   char path[8192];
   snprintf(fixture.uri, sizeof fixture.uri, "%s/nulls", scratch);
   snprintf(fixture.file, sizeof fixture.file, "%s/written", scratch);
+  snprintf(fixture.written_directory, sizeof fixture.written_directory, "%s/written_directory", scratch);
   mkdir(fixture.uri, 0777);
   for (int i = 0; i < 2; i++) {
     snprintf(path, sizeof path, "%s/checkpoint_00000%d", fixture.uri, i);
@@ -197,6 +215,7 @@ static void set_up(const char *scratch) {
              "{\"flag\": true, \"step\": 3, \"text\": \"x\", \"eval\": {\"loss\": null},"
              " \"checkpoint_dir_name\": \"checkpoint_000001\"}\n"
              "{\"torn");
+  write_file("checkpoint_000000/flag", "x");
   write_file("error.txt",
              "Failure # 1 (occurred at 2026-11-24_10-24-03)\n"
              "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: no\n");
@@ -214,6 +233,9 @@ static void set_up(const char *scratch) {
   fine(libresult_run_rank_checkpoints(fixture.run, "eval/loss", mode, NULL, 0, &fixture.ranking),
        "its checkpoints can be ranked");
   fine(libresult_run_read_frame(fixture.run, &rows, 1, NULL, &fixture.frame), "its reports can be read");
+  fine(libresult_checkpoint_open_directory(fixture.checkpoint, NULL, 0, NULL, NULL, NULL, &fixture.directory),
+       "its checkpoint is a directory");
+  fine(libresult_checkpoint_read_files(fixture.checkpoint, NULL, &fixture.files), "it has files");
   fixture.error = libresult_run_open("/no/such/run", NULL, 0, NULL, &missing);
   fixture.text = libresult_run_to_json(fixture.run);
   fixture.attempt = libresult_run_attempt_at(fixture.run, 0);
@@ -232,6 +254,8 @@ static void tear_down(void) {
   libresult_text_free(fixture.text);
   libresult_ranking_free(fixture.ranking);
   libresult_frame_free(fixture.frame);
+  libresult_directory_free(fixture.directory);
+  libresult_files_free(fixture.files);
   libresult_checkpoint_free(fixture.checkpoint);
   libresult_run_free(fixture.run);
 }
@@ -253,7 +277,7 @@ class Parameter:
         if self.is_out:
             return f"&{self.name}"
         if self.type == "void*":
-            return "NULL"
+            return "fixture.room" if self.name == "into" else "NULL"
         if self.name == "uri" and WRITES_A_FILE.fullmatch(function):
             return "fixture.file"
         if self.type == "const char*":
@@ -317,7 +341,7 @@ class Function:
         if self.can_fail:
             bad = nulls - FINE or many
             if WRITES_A_FILE.fullmatch(self.name):
-                lines.append("remove(fixture.file);")
+                lines.append("remove_written();")
             lines.append(f"{'invalid' if bad else 'fine'}({call}, {label});")
             if self.name in AFTERWARDS:
                 lines.append(AFTERWARDS[self.name])
@@ -327,7 +351,8 @@ class Function:
                     lines.append(f"if ({p.name}.release) {p.name}.release(&{p.name});")
                     continue
                 if not p.type.endswith("**"):
-                    sys.exit(f"nulls.py: {self.name} can fail and fills a `{p.type}`")
+                    lines.append(f'check({p.name} == {0 if bad else 1}, {label}, "out is {0 if bad else 1}");')
+                    continue
                 lines.append(f'check({"!" if bad else ""}{p.name}, {label}, "out is{" NULL" if bad else " set"}");')
                 lines.append(f"{p.pointee[:-1]}_free({p.name});")
         elif all(p.is_out for p in self.pointers if p.name in nulls):
@@ -353,7 +378,7 @@ class Function:
             return [f"{call};"]
         if self.returns == "libresult_str":
             lines = [f'check(is_empty({call}), {label}, "empty, and not NULL");']
-            if re.fullmatch(r"libresult_(run|checkpoint)_(uri|path|name)", self.name):
+            if re.fullmatch(r"libresult_(run|checkpoint|directory)_(uri|path|name)", self.name):
                 lines.append(f"check({call}.data[0] == '\\0', {label}, \"ends with NUL\");")
             return lines
         if self.returns in self.enums:

@@ -840,6 +840,77 @@ void store_exceptions() {
   unregister_store("shared");
 }
 
+// ---- Checkpoints that come home ----------------------------------------------------------------
+
+std::string text_of(const std::filesystem::path &path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+void transfers() {
+  const std::filesystem::path home = make_directory("transfer"), source = home / "checkpoint_000007";
+  std::filesystem::create_directories(source / "optim");
+  std::ofstream(source / "model.bin") << std::string(300000, 'm');
+  std::ofstream(source / "optim" / "rank_0.pt") << "0123456789";
+  const Checkpoint checkpoint = Checkpoint::open(source.string());
+  const std::string dest = (home / "copy").string();
+
+  std::uint64_t last = 0;
+  const auto tell = [&](std::uint64_t done, std::uint64_t total) {
+    CHECK(done >= last && total == 300010);
+    last = done;
+    return true;
+  };
+  checkpoint.download(dest, {{"part_bytes", "65536"}}, tell);
+  CHECK(last == 300010 && text_of(home / "copy/model.bin") == text_of(source / "model.bin"));
+  THROWS(checkpoint.download(dest), Code::io, "on_exists");
+  checkpoint.download(dest, {{"on_exists", "replace"}, {"include", "optim/*"}});
+  CHECK(!std::filesystem::exists(home / "copy/model.bin"));
+  CHECK(text_of(home / "copy/optim/rank_0.pt") == "0123456789");
+  const std::string other = (home / "other").string();
+  THROWS(checkpoint.download(other, {{"include", "modle.bin"}}), Code::invalid_argument, "'model.bin'?");
+  THROWS(checkpoint.download(other, {}, [](auto, auto) { return false; }), Code::cancelled, "progress");
+  try {
+    checkpoint.download(other, {}, [](auto, auto) -> bool { throw std::string("mine"); });
+    CHECK(!"it throws");
+  } catch (const std::string &thrown) {
+    CHECK(thrown == "mine");
+  }
+  const Cancel cancel;
+  cancel.trigger();
+  THROWS(checkpoint.download(other, {}, nullptr, &cancel), Code::cancelled, "cancelled");
+  CHECK(std::distance(std::filesystem::directory_iterator(home), {}) == 2);
+
+  // A local checkpoint is itself, and stays.
+  {
+    Directory directory = checkpoint.open_directory({{"keep", "true"}}, tell);
+    CHECK(directory.path() == source.string());
+    const Directory moved = std::move(directory);
+    CHECK(moved.path() == source.string() && directory.path().empty());  // NOLINT
+  }
+  CHECK(std::filesystem::exists(source / "model.bin"));
+  const Checkpoint gone = Checkpoint::open((home / "gone").string());
+  THROWS(gone.open_directory(), Code::not_found, "gone");
+  THROWS(gone.download(other), Code::not_found, "gone");
+
+  const Files files = checkpoint.read_files();
+  CHECK(files.size() == 2 && !files.empty() && files[1].name == "optim/rank_0.pt");
+  std::string names;
+  for (auto [name, size] : files) names += std::string(name) + ' ' + std::to_string(size) + ' ';
+  CHECK(names == "model.bin 300000 optim/rank_0.pt 10 ");
+  CHECK(std::find_if(files.begin(), files.end(), [](auto file) { return file.size == 10; })->name ==
+        files[1].name);
+  THROWS(gone.read_files(), Code::not_found, "gone");
+
+  std::string into(4, '.');
+  CHECK(checkpoint.read_file("optim/rank_0.pt", 3, into.data(), into.size()) == 4 && into == "3456");
+  CHECK(checkpoint.read_file(std::string("optim/rank_0.pt"), 9, into.data(), into.size()) == 1);
+  CHECK(checkpoint.read_file("optim/rank_0.pt", 10, nullptr, 0) == 0);
+  THROWS(checkpoint.read_file("../x", 0, into.data(), 1), Code::invalid_argument, "'../x'");
+  THROWS(checkpoint.read_file("no", 0, into.data(), 1), Code::not_found, "no");
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -874,6 +945,7 @@ int main(int argc, char **argv) {
     metadata();
     stores();
     store_exceptions();
+    transfers();
     CHECK(version() == std::to_string(LIBRESULT_VERSION_MAJOR) + '.' +
                            std::to_string(LIBRESULT_VERSION_MINOR) + '.' +
                            std::to_string(LIBRESULT_VERSION_PATCH));

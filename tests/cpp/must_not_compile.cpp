@@ -5,12 +5,14 @@
 
 using namespace libresult;
 
-void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking, Frame &frame) {
+void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking, Frame &frame,
+                 Directory &directory) {
   ValueRef value = metadata;
   CheckpointRef checkpoint = best;
   static_cast<void>(run.metrics()["eval"]["loss"].as_double());
   static_cast<void>(ranking[0].checkpoint.name());
   static_cast<void>(frame.columns()[0].name);
+  static_cast<void>(directory.path());
 
 #ifdef WRONG
   Run::open("run").metrics();
@@ -62,6 +64,13 @@ void all_is_well(Run &run, Checkpoint &best, Value &metadata, Ranking &ranking, 
   best.read_metadata().elements();
   best.read_metadata().as_string();
   best.read_metadata().get();
+  best.open_directory().path();
+  best.open_directory().get();
+  best.read_files().begin();
+  best.read_files().end();
+  best.read_files().get();
+  best.read_files()[0];
+  Directory second_directory = directory;
   ValueRef gone_value = best.read_metadata();
   CheckpointRef gone_checkpoint = run.best_checkpoint("loss", Mode::min);
   value = best.read_metadata();

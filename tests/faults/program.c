@@ -8,6 +8,8 @@
 //   program read CHECKPOINT      prints the metadata
 //   program write CHECKPOINT JSON
 //   program update CHECKPOINT JSON
+//   program download CHECKPOINT DIRECTORY     copies it, in parts, on one thread; replaces what is there
+//   program directory CHECKPOINT              prints where it is as a directory, its files, and a byte
 
 #define _POSIX_C_SOURCE 200809L  // access
 
@@ -73,6 +75,31 @@ static int write_file(const char *format, const char *uri, const char *file, con
   return status;
 }
 
+static int download(const libresult_checkpoint *checkpoint, const char *directory) {
+  const libresult_setting settings[] = {
+      {"on_exists", "replace"}, {"parallel", "1"}, {"part_bytes", "65536"}};
+  return end(libresult_checkpoint_download(checkpoint, directory, settings, 3, NULL, NULL, NULL));
+}
+
+static int look(const libresult_checkpoint *checkpoint) {
+  libresult_directory *directory = NULL;
+  libresult_files *files = NULL;
+  char byte = 0;
+  size_t read = 0;
+  int status = end(libresult_checkpoint_open_directory(checkpoint, NULL, 0, NULL, NULL, NULL, &directory));
+  if (status == 0) status = end(libresult_checkpoint_read_files(checkpoint, NULL, &files));
+  if (status == 0) {
+    const char *name = libresult_files_name_at(files, 0).data;
+    status = end(libresult_checkpoint_read_file(checkpoint, name, 0, &byte, 1, NULL, &read));
+  }
+  if (status == 0) {
+    printf("%s %zu %zu%c\n", libresult_directory_path(directory).data, libresult_files_count(files), read, byte);
+  }
+  libresult_directory_free(directory);
+  libresult_files_free(files);
+  return status;
+}
+
 static int use_checkpoint(const char *verb, const char *uri, const char *json) {
   libresult_checkpoint *checkpoint = NULL;
   libresult_error *error = libresult_checkpoint_open(uri, NULL, 0, NULL, &checkpoint);
@@ -84,6 +111,10 @@ static int use_checkpoint(const char *verb, const char *uri, const char *json) {
     status = end(libresult_checkpoint_read_metadata(checkpoint, NULL, &metadata));
     if (status == 0) status = print(libresult_value_to_json(metadata));
     libresult_value_free(metadata);
+  } else if (strcmp(verb, "download") == 0) {
+    status = download(checkpoint, json);
+  } else if (strcmp(verb, "directory") == 0) {
+    status = look(checkpoint);
   } else if (strcmp(verb, "write") == 0) {
     status = end(libresult_checkpoint_write_metadata(checkpoint, json, NULL));
   } else {
@@ -95,7 +126,7 @@ static int use_checkpoint(const char *verb, const char *uri, const char *json) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fputs("usage: program open|frame|csv|parquet|read|write|update PATH [JSON|FILE THREADS]\n", stderr);
+    fputs("usage: program VERB PATH [JSON|FILE THREADS|DIRECTORY]\n", stderr);
     return 2;
   }
   if (strcmp(argv[1], "frame") == 0) return read_frame(argv[2]);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Lets every system call of the library fail, one at a time, and the process be killed at each: metadata and files of
-# reports are whole after it, the old or the new; no temporary file is left unless the process was killed; opening a run
+# reports and directories that checkpoints are copied to are whole after it, the old or the new; no temporary file is left unless the process was killed; opening a run
 # answers or returns an error, as does reading its reports, which are all or none, and neither crashes. Needs strace.
 #
 #   syscalls.sh PROGRAM CORPUS     PROGRAM is program.c, linked with the library
@@ -174,6 +174,74 @@ for format in csv parquet; do
     calls=$all_calls
 done
 
+# ---- Copies of a checkpoint ----
+
+source=$scratch/source
+mkdir -p "$source/optim/deep"
+seq 1 30000 > "$source/model.bin"
+seq 1 100 > "$source/optim/deep/rank_0.pt"
+touch "$source/optim/empty"
+old=$scratch/old_directory
+mkdir "$old"
+echo mine > "$old/mine"
+home=$scratch/home
+dest=$home/dest
+
+prepare() {
+    rm -rf "$home"
+    mkdir "$home"
+    cp -r "$old" "$dest"
+}
+
+copy_is() { diff -r "$1" "$dest" > "$scratch/difference" 2>&1; }
+
+# What is left goes, and the copy is there, after one more call.
+can_be_gone_on_with() {
+    "$program" download "$source" "$dest" 2> "$scratch/errors" || fail "$1: it cannot be copied afterwards"
+    copy_is "$source" || fail "$1: there is no whole copy afterwards"
+    [ "$(ls -A "$home")" = dest ] || fail "$1: left behind: $(ls -A "$home")"
+}
+
+copy_whole() {
+    case $status in
+        0) copy_is "$source" || fail "$1: reports success, but the copy is not whole" ;;
+        1) copy_is "$source" || copy_is "$old" || fail "$1: the directory is neither the old nor the new one" ;;
+        137) copy_is "$source" || copy_is "$old" || fail "$1: the directory is neither the old nor the new one" ;;
+        *) fail "$1: ends with $status" ;;
+    esac
+    [ "$status" != 1 ] || [ -s "$scratch/errors" ] || fail "$1: an error without a message"
+    can_be_gone_on_with "$1"
+}
+
+usual_calls=$calls
+usual_known=$known
+calls="$calls copy_file_range ioctl sync_file_range"
+known="$known?copy_file_range,?ioctl,?sync_file_range,"
+faults='error=EIO error=ENOSPC signal=KILL'
+each_call copy_whole "download" "$program" download "$source" "$dest"
+# What file systems may lack.
+calls='renameat2 copy_file_range ioctl sync_file_range'
+faults='error=EINVAL'
+each_call copy_whole "download" "$program" download "$source" "$dest"
+# Where directories cannot be exchanged, a killed process may leave the old one beside its place.
+n=1
+while :; do
+    prepare
+    trace -e trace=rename,renameat2 -e inject=renameat2:error=EINVAL -e inject=rename:signal=KILL:when=$n \
+        -- "$program" download "$source" "$dest"
+    [ "$status" = 137 ] || break
+    tried=$((tried + 1))
+    what="download without exchange, killed at rename number $n"
+    [ -e "$dest" ] || dest=$home/.dest.part/old
+    copy_is "$source" || copy_is "$old" || fail "$what: the old directory is lost"
+    dest=$home/dest
+    can_be_gone_on_with "$what"
+    n=$((n + 1))
+done
+[ $n -gt 2 ] || fail "download without exchange renames nothing"
+calls=$usual_calls
+known=$usual_known
+
 # ---- Reading ----
 
 prepare() { :; }
@@ -203,6 +271,8 @@ all_rows() {
 for name in r260v1-nested v1-csv-real; do
     each_call all_rows "frame $name" "$program" frame "$corpus/$name/run"
 done
+printf x > "$source/model.bin"
+each_call answers "directory" "$program" directory "$source"
 each_call answers "read" "$program" read "$corpus/r260v1-nested/run/checkpoint_000003"
 echo "$((tried - failed)) passed, $failed failed"
 [ $failed = 0 ] && [ $tried -gt 100 ]

@@ -24,6 +24,7 @@ int main(int argc, char **argv) {
   test_metadata();
   test_objects();
   test_store();
+  test_transfer();
   test_values();
   test_write();
   printf("%d passed, %d failed\n", passed, failed);
