@@ -29,6 +29,8 @@ mod json_writer;
 mod number;
 mod name;
 mod nearest;
+mod glob;
+mod progress;
 mod cancel;
 mod error;
 
@@ -37,9 +39,10 @@ mod error;
 pub mod fuzzing;
 
 pub use cancel::Cancel;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Directory, Files};
 pub use error::{Code, Error, Result};
-pub use frame::{ArrowStream, Column, ColumnType, Frame, Progress};
+pub use frame::{ArrowStream, Column, ColumnType, Frame};
 pub use layout::{Attempt, Diagnostic, Failure, Layout, Presence, Severity, Status};
+pub use progress::Progress;
 pub use run::{Mode, Ranking, Run, Skipped};
 pub use value::{Array, Kind, Object, Value};

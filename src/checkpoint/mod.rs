@@ -1,6 +1,7 @@
 //! A directory that a run saved.
 
 mod metadata;
+mod transfer;
 
 use std::fmt::{Debug, Formatter};
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use crate::layout::{Found, Presence, Status};
 use crate::name::Name;
 use crate::storage::{self, EntryKind, Fault, Location, Settings, Store, locate};
 use crate::value::Value;
+
+pub use transfer::{Directory, Files};
 
 /// A directory that a run saved.
 // A clone is another reference to the same checkpoint, and may outlive the run.

@@ -7,8 +7,9 @@ use super::boundary::{
 };
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::frame::{ArrowStream, Column, ColumnType, Frame, Progress};
+use crate::frame::{ArrowStream, Column, ColumnType, Frame};
 use crate::layout::Diagnostic;
+use crate::progress::Progress;
 use crate::run::Run;
 
 /// Reads every report of the run into columns: one row a report, nested metrics as `eval/loss`.

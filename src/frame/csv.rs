@@ -6,10 +6,11 @@ use super::Column;
 use super::options::Options;
 use super::read::Source;
 use super::values::Values;
-use super::write::{Destination, Output, Progress, TableWriter, Types, write};
+use super::write::{Destination, Output, TableWriter, Types, write};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::json_writer::append_float;
+use crate::progress::Progress;
 use crate::storage::{self, Key, Settings};
 
 /// What is written at once.

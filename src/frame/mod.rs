@@ -29,7 +29,6 @@ pub use arrow::ArrowStream;
 pub(crate) use csv::write_csv;
 pub(crate) use parquet::write_parquet;
 pub(crate) use read::Source;
-pub use write::Progress;
 
 /// The type of a column of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

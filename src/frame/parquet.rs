@@ -20,10 +20,11 @@ use super::arrow::{schema_of, to_batch};
 use super::options::Options;
 use super::read::Source;
 use super::values::Values;
-use super::write::{Destination, Output, Progress, TableWriter, Types, write};
+use super::write::{Destination, Output, TableWriter, Types, write};
 use super::{Column, ColumnType};
 use crate::cancel::Cancel;
 use crate::error::{Code, Error, Result};
+use crate::progress::Progress;
 use crate::storage::{self, Key, Settings};
 
 /// A row group is written when its rows take so much memory, however few they are.

@@ -14,10 +14,8 @@ use super::table::Batch;
 use super::{Column, ColumnType};
 use crate::cancel::{self, Cancel};
 use crate::error::{Code, Error, Result};
+use crate::progress::{self, Progress};
 use crate::storage::{Condition, Fault, Key, Location, Settings, StorageError, Upload, locate};
-
-/// Takes how many bytes were read, and of how many; says whether to go on.
-pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
 /// The columns of a file, and their types.
 pub(super) type Types = [(Arc<str>, ColumnType)];
@@ -218,10 +216,7 @@ impl Pass<'_, '_> {
                 }
             }
             let total = if fits && !again { size } else { 2 * size };
-            let goes_on = progress.as_mut().is_none_or(|progress| progress(*before + done, total));
-            if !goes_on {
-                return Err(Error::new(Code::Cancelled, "the call was cancelled by its progress function"));
-            }
+            progress::tell(progress, *before + done, total)?;
             if fits { hand_on(Order::Put(batch)) } else { Ok(()) }
         })?;
         request.options.pick.check(rows, columns.names(), seen.left_out())?;

@@ -4,7 +4,8 @@ use super::Run;
 use super::json::layout;
 use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::frame::{Frame, Progress, Source, write_csv, write_parquet};
+use crate::frame::{Frame, Source, write_csv, write_parquet};
+use crate::progress::Progress;
 use crate::value::Value;
 
 impl Run {

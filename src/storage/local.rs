@@ -157,6 +157,10 @@ impl Blob for LocalBlob {
         &self.etag
     }
 
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+
     fn is_same_file(&self, earlier: &ETag) -> bool {
         // Device, inode, which a later file may get again, and birth; the file may have grown.
         let identity =
@@ -217,7 +221,7 @@ impl LocalUpload {
     fn lock(&self, cancel: Option<&Cancel>) -> Result<File, StorageError> {
         let directory = File::open(&self.directory).map_err(|error| StorageError::io(error, &self.path))?;
         loop {
-            match sys::try_lock(&directory) {
+            match sys::try_lock(&directory, sys::Lock::Exclusive) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     go_on(cancel, &self.path)?;
                     std::thread::sleep(Duration::from_millis(2));

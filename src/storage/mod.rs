@@ -1,5 +1,6 @@
 //! Where files are: a URI leads to a store and a path in it. No other room knows what a store is made of.
 
+pub(crate) mod disk;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
@@ -12,6 +13,7 @@ mod sys;
 mod uri;
 
 use std::fmt::{Debug, Display, Formatter};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ use crate::error::Result;
 pub(crate) use error::{Fault, StorageError};
 pub(crate) use own::{Functions, Listing, register, unregister};
 pub(crate) use settings::{KEYS, Key, Settings};
-pub(crate) use uri::locate;
+pub(crate) use uri::{local_path, locate};
 
 /// What a directory holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,13 @@ pub(crate) enum EntryKind {
 /// The state of a file: two equal ones mean that nobody wrote it in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ETag(String);
+
+impl ETag {
+    /// Empty if the store tells nothing.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// When a write may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +125,17 @@ pub(crate) trait Store: Debug + Send + Sync {
         cancel: Option<&Cancel>,
     ) -> Result<Box<dyn Blob>, StorageError>;
 
+    /// Reads a range of a file that need not be open: as `open` and [`Blob::read_at`].
+    fn read_range(
+        &self,
+        path: &str,
+        offset: u64,
+        into: &mut [u8],
+        cancel: Option<&Cancel>,
+    ) -> Result<usize, StorageError> {
+        self.open(path, None, cancel)?.read_at(offset, into, cancel)
+    }
+
     /// Starts a file that nobody sees before it is committed.
     fn create(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError>;
 
@@ -146,6 +166,11 @@ pub(crate) trait Blob: Send + Sync {
 
     /// Its state when it was opened.
     fn etag(&self) -> &ETag;
+
+    /// The file itself, if it is one of this machine.
+    fn file(&self) -> Option<&File> {
+        None
+    }
 
     /// Whether this is the file that was in this state before, and not another one in its place.
     fn is_same_file(&self, earlier: &ETag) -> bool;

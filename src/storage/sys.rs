@@ -5,16 +5,89 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 
-/// Locks an open directory against others that lock it, until it is closed. Fails with `WouldBlock` if one of
-/// them has the lock.
-pub(super) fn try_lock(directory: &File) -> io::Result<()> {
-    // SAFETY: the descriptor is open as long as `directory` is borrowed.
-    match unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+/// Whom a lock keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Those who want it for themselves.
+    Shared,
+    /// Everybody else.
+    Exclusive,
+}
+
+/// Locks an open file or directory, until it is closed or unlocked. Fails with `WouldBlock` if someone else has a lock
+/// that keeps this one out; a lock that this one had before is then gone.
+pub(super) fn try_lock(file: &File, lock: Lock) -> io::Result<()> {
+    let how = match lock {
+        Lock::Shared => libc::LOCK_SH,
+        Lock::Exclusive => libc::LOCK_EX,
+    };
+    // SAFETY: the descriptor is open as long as `file` is borrowed.
+    outcome(unsafe { libc::flock(file.as_raw_fd(), how | libc::LOCK_NB) })
+}
+
+/// Takes back a lock, in all processes that inherited the file.
+pub(super) fn unlock(file: &File) {
+    // SAFETY: the descriptor is open as long as `file` is borrowed.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+}
+
+/// Exchanges two files or directories, at once.
+pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    let (a, b) = (CString::new(a.as_os_str().as_bytes())?, CString::new(b.as_os_str().as_bytes())?);
+    let here = libc::AT_FDCWD;
+    // SAFETY: both paths end with NUL and outlive the call.
+    outcome(unsafe { libc::renameat2(here, a.as_ptr(), here, b.as_ptr(), libc::RENAME_EXCHANGE) })
+}
+
+/// Makes `to` share the content of `from` until one of them is written to.
+pub(super) fn clone_file(from: &File, to: &File) -> io::Result<()> {
+    // SAFETY: both descriptors are open as long as the files are borrowed.
+    outcome(unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) })
+}
+
+/// Copies up to `length` bytes at `offset` to the same place of another file. Returns how many, which is 0 at the end.
+pub(super) fn copy_range(from: &File, to: &File, offset: u64, length: usize) -> io::Result<usize> {
+    let Ok(start) = libc::off64_t::try_from(offset) else { return Ok(0) };
+    let (mut read, mut written) = (start, start);
+    let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
+    // SAFETY: both descriptors are open as long as the files are borrowed, and the offsets outlive the call.
+    let copied = unsafe { libc::copy_file_range(from, &mut read, to, &mut written, length, 0) };
+    usize::try_from(copied).map_err(|_| io::Error::last_os_error())
+}
+
+/// Takes the room that the first `size` bytes of a file need.
+pub(super) fn reserve(file: &File, size: u64) -> io::Result<()> {
+    let size = libc::off_t::try_from(size).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
+    // SAFETY: the descriptor is open as long as `file` is borrowed.
+    outcome(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size) })
+}
+
+/// Writes a range of a file to its disk, and waits until that is done.
+pub(super) fn write_out(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    const ALL: libc::c_uint =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    let range = (libc::off64_t::try_from(offset), libc::off64_t::try_from(length));
+    let (Ok(offset), Ok(length)) = range else { return Ok(()) };
+    // SAFETY: the descriptor is open as long as `file` is borrowed.
+    outcome(unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, ALL) })
+}
+
+/// Blocks all signals for this thread.
+pub(super) fn block_signals() {
+    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
     }
+}
+
+fn outcome(status: libc::c_int) -> io::Result<()> {
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The home directory that the user database has for a user; for this one without a name.
@@ -37,17 +110,6 @@ pub(super) fn home(user: Option<&str>) -> Option<String> {
     // SAFETY: a found entry points to text in `buffer` that ends with NUL.
     let home = unsafe { CStr::from_ptr(entry.pw_dir) };
     home.to_str().ok().map(str::to_owned)
-}
-
-/// Blocks all signals for this thread.
-#[cfg(feature = "remote")]
-pub(super) fn block_signals() {
-    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
-    }
 }
 
 /// Has functions called in the thread that forks: before it does, and afterwards in both processes.

@@ -1,5 +1,6 @@
 //! From what the caller wrote to a store and a path in it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Location, Settings, local::Local, own, sys};
@@ -65,6 +66,20 @@ fn without(scheme: &str) -> Error {
     Error::new(Code::Unsupported, format_args!("this build of libresult was made without {scheme}://"))
 }
 
+/// The path that an argument or a setting names, which must be one of this machine: as [`locate`] has it.
+pub(crate) fn local_path(text: &str, what: &str) -> Result<PathBuf> {
+    match scheme(text) {
+        None | Some(("file" | "local", _)) => {
+            let location = locate(text, &Settings::new(&[], &[])?);
+            let location = location.map_err(|error| Error::invalid(format_args!("{what}: {error}")))?;
+            Ok(PathBuf::from(location.path))
+        }
+        Some((scheme, _)) => {
+            Err(Error::invalid(format_args!("{what} is a directory of this machine, not {scheme}://")))
+        }
+    }
+}
+
 /// The scheme of a URI and what stands behind `://`.
 fn scheme(uri: &str) -> Option<(&str, &str)> {
     uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
@@ -103,7 +118,7 @@ fn absolute(path: &str) -> Result<String> {
 }
 
 /// The home directory of a user; of this one if `user` is empty.
-fn home(user: &str) -> Option<String> {
+pub(super) fn home(user: &str) -> Option<String> {
     let set = || std::env::var("HOME").ok().filter(|home| !home.is_empty());
     if user.is_empty() { set().or_else(|| sys::home(None)) } else { sys::home(Some(user)) }
 }

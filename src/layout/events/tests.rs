@@ -329,7 +329,7 @@ fn what_the_directory_itself_records_stays() {
     let rows = "{\"config\":{\"lr\":1},\"loss\":1}\n";
     let (store, run) = Double::run(&[("result.json", rows), ("error.txt", "ValueError: own\n")]);
     let fields = "\"status\":\"FINISHED\",\"framework_versions\":{\"ray\":\"2.60.0\"}";
-    store.put(LOG, &run_event(1, "a", fields));
+    store.put(LOG, run_event(1, "a", fields));
     let (record, course) = join_with(&run, "/events", None, &limits()).unwrap();
     assert_eq!((&*course.status, &*record.ray_version), ("finished", "2.60.0"));
     assert_eq!((record.config.source(), record.failure.source()), ("result.json", "error.txt"));
