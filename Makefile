@@ -98,13 +98,8 @@ bench: bench-programs bench-storage ## Measures us beside the floor and beside w
 	$(PYTHON) benches/picture.py build/bench/results.json docs/bench.svg
 	$(took)
 
-# A server of S3 that is fast enough for this.
-build/s3s/ready:
-	$(CARGO) install --quiet --locked s3s-fs@0.14.1 --features binary --root build/s3s || echo "bench: s3s-fs wants rustc 1.92 or later, so moto is the server"
-	@mkdir -p $(@D) && touch $@
-
-bench-storage: bench-programs build/s3s/ready build/servers-venv/ready ## The part of it that is about runs on S3: STORAGE_ROUNDS
-	$(SERVERS) benches/storage.py --python $(BENCH_PYTHON) --rounds $(STORAGE_ROUNDS)
+bench-storage: bench-programs ## The part of it that is about runs on S3: STORAGE_ROUNDS
+	$(PYTHON) benches/storage.py --python $(BENCH_PYTHON) --rounds $(STORAGE_ROUNDS)
 	$(took)
 
 STORAGE_ROUNDS ?= 5

@@ -24,7 +24,8 @@ fn wrong(what: &str) -> Error {
 }
 
 fn read_list(path: &str) -> io::Result<Vec<Wanted>> {
-    let wanted = fs::read_to_string(path)?.lines().map(|line| {
+    let text = fs::read_to_string(path)?;
+    let wanted = text.lines().map(|line| {
         let (size, url) = line.split_once(' ')?;
         Some(Wanted { size: size.parse().ok()?, url: url.to_owned() })
     });
@@ -127,7 +128,6 @@ fn disk(wanted: &[Wanted], directory: &Path, sync: bool) -> io::Result<u64> {
 }
 
 fn main() -> io::Result<()> {
-    let start = cpu_time::ProcessTime::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().map_err(|_| wrong(text));
@@ -138,10 +138,11 @@ fn main() -> io::Result<()> {
         ["disk", list, directory] => disk(&read_list(list)?, Path::new(directory), false)?,
         ["disk", list, directory, "sync"] => disk(&read_list(list)?, Path::new(directory), true)?,
         _ => {
-            return Err(wrong("limits server LIST PARALLEL PART_BYTES, or limits disk LIST DIRECTORY [sync]"));
+            return Err(wrong(
+                "limits server LIST PARALLEL PART_BYTES, or limits disk LIST DIRECTORY [sync]",
+            ));
         }
     };
     println!("{bytes} bytes");
-    libresult_benches::print_used(start);
     Ok(())
 }
