@@ -91,10 +91,70 @@ fn answer(to: &mut TcpStream, request: &Request, status: &str, headers: &str, bo
     let body = if request.method == "HEAD" { "" } else { body };
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 {status}\r\nAccept-Ranges: bytes\r\nLast-Modified: Sat, 01 Nov 2025 00:00:00 GMT\r\nETag: {etag}\r\n{extra}\
-         Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n"
+        "HTTP/1.1 {status}\r\n{headers}Content-Type: application/xml\r\nContent-Length: {length}\r\n\r\n"
     );
-    to.write_all(head.as_bytes())?;
+    // At once: `write!` would send it in pieces.
+    to.write_all((head + body).as_bytes())
+}
+
+fn failure(to: &mut TcpStream, request: &Request, status: &str, code: &str) -> io::Result<()> {
+    let body =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{status}</Message></Error>");
+    answer(to, request, status, "", &body)
+}
+
+/// No MD5 of the content: nobody is to compare it.
+fn etag(key: &str, size: u64) -> String {
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    format!("\"{hash:016x}{size:016x}-1\"")
+}
+
+fn list(bucket: &Bucket, name: &str, query: &HashMap<String, String>) -> String {
+    let asked = |name: &str| query.get(name).map_or("", String::as_str);
+    let (prefix, delimiter) = (asked("prefix"), asked("delimiter"));
+    let after = asked("start-after").max(asked("continuation-token"));
+    let most = asked("max-keys").parse().unwrap_or(PAGE).min(PAGE);
+    let (mut prefixes, mut contents, mut last, mut is_cut) = (BTreeSet::new(), String::new(), "", false);
+    let mut count = 0;
+    for (key, object) in bucket.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix)) {
+        let rest = &key[prefix.len()..];
+        let end = rest.find(delimiter).filter(|_| !delimiter.is_empty());
+        let common = end.map(|end| &key[..prefix.len() + end + delimiter.len()]);
+        let entry = common.unwrap_or(key);
+        if entry <= after || common.is_some_and(|common| prefixes.contains(common)) {
+            continue;
+        }
+        if count == most {
+            is_cut = true;
+            break;
+        }
+        (count, last) = (count + 1, entry);
+        if let Some(common) = common {
+            prefixes.insert(common);
+            continue;
+        }
+        let (size, etag) = (object.size, etag(key, object.size).replace('"', "&quot;"));
+        contents += &format!(
+            "<Contents><Key>{key}</Key><LastModified>2025-11-01T00:00:00.000Z</LastModified><ETag>{etag}</ETag>\
+             <Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        );
+    }
+    let common = |prefix| format!("<CommonPrefixes><Prefix>{prefix}</Prefix></CommonPrefixes>");
+    let prefixes: String = prefixes.into_iter().map(common).collect();
+    let next =
+        if is_cut { format!("<NextContinuationToken>{last}</NextContinuationToken>") } else { String::new() };
+    format!(
+        "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{name}</Name>\
+         <Prefix>{prefix}</Prefix><Delimiter>{delimiter}</Delimiter><KeyCount>{count}</KeyCount><MaxKeys>{most}</MaxKeys>\
+         <IsTruncated>{is_cut}</IsTruncated>{next}{contents}{prefixes}</ListBucketResult>"
+    )
+}
+
+/// The first byte that a header Range asks for, and how many; none if there are none.
+fn range(asked: &str, size: u64) -> Option<(u64, u64)> {
+    let (first, last) = asked.strip_prefix("bytes=")?.split_once('-')?;
     let (first, end) = match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) => (first, size.min(last + 1)),
         (Ok(first), Err(_)) => (first, size),
@@ -118,11 +178,11 @@ fn send(to: &mut TcpStream, request: &Request, key: &str, object: &Object) -> io
         extra = format!("Content-Range: bytes {}-{}/{size}\r\n", found.0, found.0 + found.1 - 1);
     }
     let (start, length) = part;
-    write!(
-        to,
+    let head = format!(
         "HTTP/1.1 {status}\r\nAccept-Ranges: bytes\r\nLast-Modified: Sat, 01 Nov 2025 00:00:00 GMT\r\nETag: {etag}\r\n{extra}\
          Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n"
-    )?;
+    );
+    to.write_all(head.as_bytes())?;
     if request.method == "HEAD" {
         return Ok(());
     }
