@@ -344,8 +344,9 @@ test-sanitizers: build $(SANITIZED) build/plain/behaviour build/plain/answers ##
 	$(COMPARE) --language C --under "$(VALGRIND)" --max-size $(VALGRIND_BYTES) build/plain/answers
 	$(took)
 
-test-readme: build ## Follows README.md word by word
-	$(PYTHON) tests/readme.py README.md --have libresult=.
+test-readme: build servers ## Follows README.md word by word; a server of this machine is its S3
+	$(SERVERS) tests/servers/servers.py --only s3 --corpus tests/corpus -- sh -c \
+	  'AWS_ENDPOINT_URL=http://127.0.0.1:$$LIBRESULT_TEST_S3_PORT $(PYTHON) tests/readme.py README.md --have libresult=.'
 	$(took)
 
 test-demo: ## Runs the demo, and what it says to run
