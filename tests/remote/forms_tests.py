@@ -1,22 +1,28 @@
 """Settings of the call, of the query and of the environment; forms of URIs."""
 import base64
+import json
 import os
 import re
+import subprocess
 import urllib.parse
 
 import runs
 import stores
-from harness import BUCKETS, HOST, STORES, check, equal, fails, open_checkpoint, open_run, test
+from harness import HOST, STORES, Context, check, equal, fails, open_checkpoint, open_run, test
 from network_tests import Raw, closed_port
 
 ROWS = runs.rows(3)
 EMPTY = b"<?xml version='1.0'?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+EMPTY_OF_AZURE = b"<?xml version='1.0'?><EnumerationResults><Blobs></Blobs><NextMarker></NextMarker></EnumerationResults>"
 PLAIN = re.compile(r"\?.*")
 
 
 def listens():
     """A server that tells of an empty bucket, and keeps what it was asked."""
-    return Raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(EMPTY), EMPTY))
+    def answer(head):
+        body = EMPTY_OF_AZURE if "comp=list" in head else EMPTY
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+    return Raw(answer)
 
 
 def head_of(uri, **given):
@@ -137,6 +143,38 @@ def a_bucket_in_the_name_of_the_host():
     head = head_of("s3://b/k", endpoint_override=f"http://{HOST}:PORT")
     check("\r\nhost: 127.0.0.1" in head.lower() and head.startswith("GET /b?"), head)
     fails("IO", call=lambda: open_run("s3://b/k?force_virtual_addressing=true&endpoint_override=http://localhost.invalid:1"))
+
+
+ASK_PYARROW = """
+import json, sys
+import pyarrow.fs
+print(json.dumps([pyarrow.fs.FileSystem.from_uri(uri)[1] for uri in json.load(sys.stdin)]))
+"""
+FORMS = {
+    "s3": ("s3://b/k", "s3://b/k/", "s3://b/k/l/", "s3://b/a%20b", "s3://b/50%25", "s3://b/a%23b%3Fc", "s3://b/a+b", "s3://b/gr%C3%B6%C3%9Fe", "s3://b/größe",
+           "s3://b/a%2Fb", "s3://user:word@b/k", "s3://b/k=v&w", "s3://b.with.dots/k"),
+    "gs": ("gs://b/k", "gs://b/k/", "gcs://b/a%20b", "gs://anonymous@b/k", "gs://b/a+b%25"),
+    "abfs": ("abfs://c@account.dfs.core.windows.net/k", "abfss://c@account.dfs.core.windows.net/k/l/", "abfs://account.dfs.core.windows.net/c/k",
+             "abfs://account.blob.core.windows.net/c/a%20b"),
+}
+
+
+@test()
+def paths_are_those_of_pyarrow():
+    """Ray opens a URI through pyarrow: what it calls the path of the run, so do we."""
+    server = listens()
+    ours, theirs = [], []
+    for store, uris in FORMS.items():
+        for uri in uris:
+            given = {"s3": {"endpoint_override": f"{HOST}:{server.port}", "scheme": "http", "region": "us-east-1"},
+                     "gs": {"endpoint_override": f"{HOST}:{server.port}", "scheme": "http", "anonymous": "true"},
+                     "abfs": {"blob_storage_authority": f"{HOST}:{server.port}", "enable_tls": "false"}}[store]
+            ours.append(open_checkpoint(uri, **given).path)
+            theirs.append(uri + ("?region=us-east-1" if store == "s3" else ""))
+    done = subprocess.run([Context.pyarrow, "-B", "-c", ASK_PYARROW], input=json.dumps(theirs), capture_output=True, text=True, timeout=60)
+    equal(done.returncode, 0, done.stderr)
+    wrong = [(uri, our, their) for uri, our, their in zip(theirs, ours, json.loads(done.stdout), strict=True) if our != their.rstrip("/")]
+    equal(wrong, [])
 
 
 @test("http")

@@ -161,6 +161,10 @@ class Checkpoint:
         return self.library.text(self.library.checkpoint_uri(self.checkpoint))
 
     @property
+    def path(self):
+        return self.library.text(self.library.checkpoint_path(self.checkpoint))
+
+    @property
     def name(self):
         return self.library.text(self.library.checkpoint_name(self.checkpoint))
 
