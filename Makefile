@@ -305,8 +305,8 @@ test-servers: servers ## Tests the servers of the stores that the tests use, and
 	$(SERVERS) tests/servers/test_servers.py
 	$(took)
 
-test-remote: build servers ## Reads and writes runs in all stores: requests, faults, secrets, cancelling, threads and forks
-	$(SERVERS) tests/servers/servers.py -- $(SERVERS) tests/remote/main.py $(STAGE)/lib/libresult.so --self-test
+test-remote: build servers build/readers-venv/ready ## Reads and writes runs in all stores: requests, faults, secrets, cancelling, threads and forks
+	$(SERVERS) tests/servers/servers.py -- $(SERVERS) tests/remote/main.py $(STAGE)/lib/libresult.so --pyarrow $(READERS)/python --self-test
 	$(took)
 
 FUZZ := target/fuzz/release

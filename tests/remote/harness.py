@@ -56,6 +56,7 @@ class Context:
     """What is one for all tests."""
     library = None
     path = None
+    pyarrow = None
     self_test = False
 
 
@@ -206,3 +207,31 @@ def fails(code, *words, call, seconds=5, least=0):
     for jargon in ("Generic", "object_store", "reqwest", "Error {", "Some("):
         check(jargon not in failure.message, f"jargon: {failure.message}")
     return failure.message
+
+
+# ---- The checks themselves -------------------------------------------------------------------------------------------
+
+
+def check_checks():
+    """What the checks here must find wrong. Returns what they did not."""
+    def nowhere():
+        open_run("s4://SECRET@bucket/run")
+
+    wrong = {
+        "a success": lambda: fails("IO", call=lambda: None),
+        "another code": lambda: fails("IO", call=nowhere),
+        "a missing word": lambda: fails("INVALID_ARGUMENT", "no such word", call=nowhere),
+        "a call that takes long": lambda: fails("INVALID_ARGUMENT", call=lambda: (time.sleep(0.02), nowhere()), seconds=0.01),
+        "a call that ends too soon": lambda: fails("INVALID_ARGUMENT", call=nowhere, least=1),
+        "another value": lambda: equal(1, 2),
+        "something false": lambda: check([], "empty"),
+    }
+    fails("INVALID_ARGUMENT", "s3://", call=nowhere)
+    missed = []
+    for name, call in wrong.items():
+        try:
+            call()
+            missed.append(name)
+        except Wrong:
+            pass
+    return missed

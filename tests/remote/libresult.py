@@ -22,7 +22,7 @@ class Failure(Exception):
 
 
 class Library:
-    """A libresult.so. `said` is every text that it gave to anybody, to be searched for secrets."""
+    """A libresult.so. `said` is every text that it gave, and to which thread, to be searched for secrets."""
 
     def __init__(self, path):
         self.so = ctypes.CDLL(path)
@@ -63,7 +63,7 @@ class Library:
     def text(self, found):
         text = ctypes.string_at(found.data, found.len).decode()
         with self.lock:
-            self.said.append(text)
+            self.said.append((threading.get_ident(), text))
         return text
 
     def json(self, owned):
@@ -159,6 +159,10 @@ class Checkpoint:
     @property
     def uri(self):
         return self.library.text(self.library.checkpoint_uri(self.checkpoint))
+
+    @property
+    def path(self):
+        return self.library.text(self.library.checkpoint_path(self.checkpoint))
 
     @property
     def name(self):

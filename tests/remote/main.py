@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests runs in remote stores: requests, faults, secrets, cancelling, metadata, threads and forks, forms of URIs. Runs below tests/servers/servers.py.
 
-main.py LIBRESULT_SO [--test PATTERN] [--self-test] [--slowest N]
+main.py LIBRESULT_SO --pyarrow PYTHON [--test PATTERN] [--self-test] [--slowest N]
 
 --self-test: tests of faults run again where the proxy does none, and must fail. The last line is `N passed, N failed`."""
 import argparse
@@ -73,7 +73,7 @@ def run_all(tests):
 def check_secrets():
     """No text that the library gave has a secret of the tests."""
     for secret in (stores.AZURE_KEY, "X-Amz-Signature", "Signature="):
-        for text in harness.Context.library.said:
+        for _, text in harness.Context.library.said:
             harness.check(secret not in text, f"{secret} in {text}")
 
 
@@ -82,11 +82,13 @@ def main():
     parser.add_argument("library")
     parser.add_argument("--test", default="*", metavar="PATTERN")
     parser.add_argument("--alone", metavar="NAME", help="runs this one test and nothing else")
+    parser.add_argument("--pyarrow", default=sys.executable, metavar="PYTHON", help="one that has pyarrow")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--slowest", type=int, default=5, metavar="N")
     options = parser.parse_args()
     for subject in SUBJECTS:
         importlib.import_module(subject)
+    harness.Context.pyarrow = options.pyarrow
     harness.Context.path = os.path.abspath(options.library)
     harness.Context.library = libresult.Library(harness.Context.path)
     tests = {test.name: test for test in harness.TESTS}
@@ -110,6 +112,10 @@ def main():
         failed.append(None)
         print(f"FAILED secrets: {wrong}")
     if options.self_test:
+        missed = harness.check_checks()
+        for what in missed:
+            failed.append(None)
+            print(f"FAILED self-test: the checks miss {what}")
         harness.Context.self_test = True
         for test, wrong, _ in run_all([test for test in chosen if test.has_faults]):
             if wrong:

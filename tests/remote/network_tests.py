@@ -237,6 +237,7 @@ def silence_in_the_middle_goes_on(proxy):
     proxy.do({"path": "run.*result", "cut": 100_000, "hang": True, "times": 1})
     with within(MOST_SECONDS, least=0.3):
         run = open_run(uri, idle_timeout_ms=300)
+    check(len([line for line in reads(proxy.log()) if line[4] == 206]) >= 2, proxy.log())
     equal(run.json()["metrics"]["loss"], 39.5)
 
 
@@ -309,6 +310,15 @@ def a_file_that_changes_between_listing_and_reading_is_read_anew(proxy):
     uri = run_of(proxy)
     rows = runs.rows(5).decode()
     proxy.do({"path": "run.*result", "put": [f"{proxy.home}/run/result.json", rows], "times": 1})
+    equal(open_run(uri, retry_ms=5_000).json()["metrics"]["loss"], 4.5)
+
+
+@test("s3", has_faults=True)
+def a_change_far_away_is_read_anew_too(proxy):
+    """Each request takes longer than setting retry_ms lets a run settle."""
+    uri = run_of(proxy)
+    rows = runs.rows(5).decode()
+    proxy.do({"path": "run.*result", "put": [f"{proxy.home}/run/result.json", rows], "delay": 0.2, "times": 1}, {"delay": 0.2})
     equal(open_run(uri).json()["metrics"]["loss"], 4.5)
 
 

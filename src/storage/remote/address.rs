@@ -125,9 +125,22 @@ fn query_of(given: &BTreeMap<&'static str, String>) -> String {
     let is_shown =
         |key: &str| !SECRETS.contains(&key) && !key.ends_with("_timeout_ms") && key != "account_name";
     let shown = KEYS.iter().map(|key| key.name()).filter(|key| is_shown(key));
-    let pairs = shown
-        .filter_map(|key| Some(format!("{key}={}", utf8_percent_encode(given.get(key)?, ENCODED_VALUE))));
+    let pairs = shown.filter_map(|key| {
+        let value = without_user(given.get(key)?);
+        Some(format!("{key}={}", utf8_percent_encode(&value, ENCODED_VALUE)))
+    });
     pairs.collect::<Vec<_>>().join("&")
+}
+
+/// An endpoint without who asks it, which may be a secret; any other value as it is.
+fn without_user(value: &str) -> Cow<'_, str> {
+    let (scheme, rest) = value.split_once("://").map_or((None, value), |(scheme, rest)| (Some(scheme), rest));
+    let end = rest.find('/').unwrap_or(rest.len());
+    match (rest[..end].rfind('@'), scheme) {
+        (Some(at), Some(scheme)) => format!("{scheme}://{}", &rest[at + 1..]).into(),
+        (Some(at), None) => rest[at + 1..].into(),
+        (None, _) => value.into(),
+    }
 }
 
 /// The parts of a URI; each kind of store reads them in its own way, and tells its bucket.
@@ -257,6 +270,13 @@ mod tests {
         let uri = "s3://SECRET:SECRET@b/k?session_token=SECRET&region=x&connect_timeout_ms=7";
         let settings = [("access_token", "SECRET"), ("client_secret", "SECRET"), ("sas_token", "SECRET")];
         assert_eq!(address(uri, &settings).unwrap().query, "region=x");
+        for (endpoint, shown) in [
+            ("http://u:SECRET@h:1/x@y", "endpoint_override=http://h:1/x@y"),
+            ("SECRET@h:1", "endpoint_override=h:1"),
+            ("http://h:1", "endpoint_override=http://h:1"),
+        ] {
+            assert_eq!(address("s3://b/k", &[("endpoint_override", endpoint)]).unwrap().query, shown);
+        }
     }
 
     #[test]
