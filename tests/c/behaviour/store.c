@@ -433,6 +433,63 @@ static void a_writer_who_is_seen_loses_nothing(void) {
   take_back(&store);
 }
 
+// ---- Checkpoints brought home ------------------------------------------------------------------
+
+static void checkpoints_are_downloaded(void) {
+  struct path source = fresh_directory("checkpoint_000000"), dest = fresh_directory("home");
+  shell("mkdir -p '%s/optim/deep' && for i in 1 2 3 4 5 6 7 8; do head -c 300000 /dev/urandom > "
+        "'%s/optim/rank_'$i; done && echo weights > '%s/optim/deep/weights' && : > '%s/empty'",
+        source.text, source.text, source.text, source.text);
+  libresult_setting settings[] = {{"parallel", "8"}, {"part_bytes", "100000"}};
+  for (int i = 0; i < 2; i++) {
+    struct store store;
+    add(open_store(&store, scratch), i ? &concurrent : &one_at_a_time);
+    libresult_checkpoint *checkpoint = open_checkpoint("own:/", "checkpoint_000000");
+    struct path copy = at("%s/%d", dest.text, i);
+    WORKS(libresult_checkpoint_download(checkpoint, copy.text, settings, 2, NULL, NULL, NULL));
+    shell("diff -r '%s' '%s'", source.text, copy.text);
+    CHECK(i ? store.elsewhere > 0 : store.elsewhere == 0 && store.most_running == 1);
+
+    libresult_files *files = NULL;
+    WORKS(libresult_checkpoint_read_files(checkpoint, NULL, &files));
+    CHECK(libresult_files_count(files) == 10 && libresult_files_size_at(files, 0) == 0);
+    CHECK(equals(libresult_files_name_at(files, 1), "optim/deep/weights"));
+    CHECK(libresult_files_size_at(files, 1) == 8);
+    libresult_files_free(files);
+    char text[20];
+    size_t count = 0;
+    WORKS(libresult_checkpoint_read_file(checkpoint, "optim/deep/weights", 2, text, sizeof text, NULL,
+                                         &count));
+    CHECK(count == 6 && memcmp(text, "ights\n", 6) == 0);
+
+    store.elsewhere = 0;
+    libresult_directory *directory = NULL;
+    struct path cache_dir = at("%s/cache%d", dest.text, i);
+    libresult_setting cache = {"cache_dir", cache_dir.text};
+    WORKS(libresult_checkpoint_open_directory(checkpoint, &cache, 1, NULL, NULL, NULL, &directory));
+    shell("diff -r '%s' '%s'", source.text, libresult_directory_path(directory).data);
+    libresult_directory_free(directory);
+    CHECK(i || store.elsewhere == 0);
+
+    store.fails_at = "rank_5";
+    store.fails_in = READ;
+    store.code = LIBRESULT_CODE_PERMISSION;
+    store.message = "no luck today";
+    struct path none = at("%s/none", dest.text);
+    FAILS(libresult_checkpoint_download(checkpoint, none.text, settings, 2, NULL, NULL, NULL),
+          LIBRESULT_CODE_PERMISSION, "own://checkpoint_000000/optim/rank_5", "no luck today");
+    CHECK(access(none.text, F_OK) != 0);
+    store.fails_at = NULL;
+    store.lies_about = "rank_3";
+    store.more = 5;
+    FAILS(libresult_checkpoint_download(checkpoint, none.text, settings, 2, NULL, NULL, NULL),
+          LIBRESULT_CODE_IO, "own://checkpoint_000000/optim/rank_3", "changed");
+    CHECK(access(none.text, F_OK) != 0);
+    libresult_checkpoint_free(checkpoint);
+    take_back(&store);
+  }
+}
+
 // ---- Errors ------------------------------------------------------------------------------------
 
 static void errors_of_each_code(void) {
@@ -803,6 +860,7 @@ void test_store(void) {
   read_only_stores();
   metadata_is_written();
   a_writer_who_is_seen_loses_nothing();
+  checkpoints_are_downloaded();
   errors_of_each_code();
   a_file_that_only_adds();
   stores_that_lie();
