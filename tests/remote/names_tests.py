@@ -5,7 +5,7 @@ import re
 import urllib.parse
 
 import runs
-from harness import BUCKETS, check, equal, fails, open_checkpoint, open_run, test, within
+from harness import BUCKETS, STORES, check, equal, fails, open_checkpoint, open_run, test, within
 from network_tests import MOST_SECONDS, Raw
 
 ROWS = runs.rows(3)
