@@ -148,10 +148,15 @@ def a_bucket_in_the_name_of_the_host():
 ASK_PYARROW = """
 import json, sys
 import pyarrow.fs
-print(json.dumps([pyarrow.fs.FileSystem.from_uri(uri)[1] for uri in json.load(sys.stdin)]))
+def path(uri):
+    try:
+        return pyarrow.fs.FileSystem.from_uri(uri)[1]
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+print(json.dumps([path(uri) for uri in json.load(sys.stdin)]))
 """
 FORMS = {
-    "s3": ("s3://b/k", "s3://b/k/", "s3://b/k/l/", "s3://b/a%20b", "s3://b/50%25", "s3://b/a%23b%3Fc", "s3://b/a+b", "s3://b/gr%C3%B6%C3%9Fe", "s3://b/größe",
+    "s3": ("s3://b/k", "s3://b/k/", "s3://b/k/l/", "s3://b/a%20b", "s3://b/50%25", "s3://b/a%23b%3Fc", "s3://b/a+b", "s3://b/gr%C3%B6%C3%9Fe",
            "s3://b/a%2Fb", "s3://user:word@b/k", "s3://b/k=v&w", "s3://b.with.dots/k"),
     "gs": ("gs://b/k", "gs://b/k/", "gcs://b/a%20b", "gs://anonymous@b/k", "gs://b/a+b%25"),
     "abfs": ("abfs://c@account.dfs.core.windows.net/k", "abfss://c@account.dfs.core.windows.net/k/l/", "abfs://account.dfs.core.windows.net/c/k",
@@ -161,7 +166,7 @@ FORMS = {
 
 @test()
 def paths_are_those_of_pyarrow():
-    """Ray opens a URI through pyarrow: what it calls the path of the run, so do we."""
+    """Ray opens a URI through pyarrow: what it calls the path of the run, so do we, but for slashes at its ends."""
     server = listens()
     ours, theirs = [], []
     for store, uris in FORMS.items():
@@ -173,7 +178,7 @@ def paths_are_those_of_pyarrow():
             theirs.append(uri + ("?region=us-east-1" if store == "s3" else ""))
     done = subprocess.run([Context.pyarrow, "-B", "-c", ASK_PYARROW], input=json.dumps(theirs), capture_output=True, text=True, timeout=60)
     equal(done.returncode, 0, done.stderr)
-    wrong = [(uri, our, their) for uri, our, their in zip(theirs, ours, json.loads(done.stdout), strict=True) if our != their.rstrip("/")]
+    wrong = [(uri, our, their) for uri, our, their in zip(theirs, ours, json.loads(done.stdout), strict=True) if our != their.strip("/")]
     equal(wrong, [])
 
 

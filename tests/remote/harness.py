@@ -139,9 +139,9 @@ class Proxy:
     def hole(self):
         return json.loads(ask(self.port, "POST", "/__holes"))["port"]
 
-    def secure(self):
+    def secure(self, how=True):
         """A proxy before the same store that speaks TLS: its port, and a file with its certificate."""
-        about = json.loads(ask(self.port, "POST", "/__proxies", {"tls": True}))
+        about = json.loads(ask(self.port, "POST", "/__proxies", {"tls": how}))
         file = tempfile.NamedTemporaryFile(suffix=".pem")
         file.write(about["certificate"].encode())
         file.flush()

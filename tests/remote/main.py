@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Tests runs in remote stores: requests, faults, secrets, cancelling, metadata, threads and forks, forms of URIs. Runs below tests/servers/servers.py.
+"""Tests runs in remote stores: requests, faults, secrets, cancelling, metadata, threads and forks, forms of URIs. Runs below
+tests/servers/servers.py.
 
 main.py LIBRESULT_SO --pyarrow PYTHON [--test PATTERN] [--self-test] [--slowest N]
 

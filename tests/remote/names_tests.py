@@ -5,11 +5,12 @@ import re
 import urllib.parse
 
 import runs
-from harness import BUCKETS, STORES, check, equal, fails, is_listing, open_checkpoint, open_run, test, within
+from harness import BUCKETS, STORES, check, equal, fails, open_checkpoint, open_run, test, within
 from network_tests import MOST_SECONDS, Raw
 
 ROWS = runs.rows(3)
-ODD = ("a b", "50%", "50%20", "%2F", "a+b", "x#y", "x?y=z", "größe", "模型", "a&b=c", "a:b", "a;b", "a,b", "~tilde", "[x]", "{x}", "'q'", '"q"', "a|b", "a^b",
+ODD = ("a b", "50%", "50%20", "%2F", "a+b", "x#y", "x?y=z", "größe", "模型", "a&b=c", "a:b", "a;b", "a,b", "~tilde", "[x]", "{x}",
+       "'q'", '"q"', "a|b", "a^b",
        "`b`", "<b>", "e\u0301", "😀", "a@b", "-", "_", "...", ".hidden", "x" * 200)
 
 
@@ -105,8 +106,11 @@ def page_of_keys(head):
     token = re.search(r"continuation-token=(\d+)", head)
     page = int(token[1]) if token else 0
     prefix = urllib.parse.unquote(re.search(r"prefix=([^& ]*)", head)[1])
-    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{page + 1}</NextContinuationToken>" if page < 99 else "<IsTruncated>false</IsTruncated>"
-    keys = "".join(f"<Contents><Key>{prefix}{number:08}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;{number}&quot;</ETag>"
+    more = "<IsTruncated>false</IsTruncated>"
+    if page < 99:
+        more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{page + 1}</NextContinuationToken>"
+    date = "2026-01-01T00:00:00.000Z"
+    keys = "".join(f"<Contents><Key>{prefix}{number:08}</Key><LastModified>{date}</LastModified><ETag>&quot;{number}&quot;</ETag>"
                    f"<Size>7</Size></Contents>" for number in range(page * 1_000, page * 1_000 + 1_000))
     body = f"<?xml version='1.0'?><ListBucketResult><Name>runs</Name>{more}{keys}</ListBucketResult>".encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
@@ -188,8 +192,8 @@ def chunks_of_a_range(proxy):
     def answer(head):
         if "result.json" not in head:
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        return (b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-%d/%d\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
-                % (len(ROWS) - 1, len(ROWS), len(ROWS), ROWS))
+        return (b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-%d/%d\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                b"%x\r\n%b\r\n0\r\n\r\n" % (len(ROWS) - 1, len(ROWS), len(ROWS), ROWS))
     server = Raw(answer)
     equals_rows(proxy.uri("run", port=server.port))
 

@@ -1,10 +1,9 @@
 """Networks and servers that fail: each call ends in bounded time, with one clear error or the right answer."""
 import socket
 import threading
-import time
 
 import runs
-from harness import BUCKETS, HOST, STORES, Context, check, equal, fails, is_listing, open_checkpoint, open_run, reads, test, within
+from harness import BUCKETS, HOST, STORES, check, equal, fails, open_checkpoint, open_run, reads, test, within
 from refusals_tests import xml
 
 ROWS = runs.rows(3)
@@ -114,6 +113,15 @@ def a_certificate_for_another_host(proxy):
     secure = proxy.secure()
     uri = https(proxy.uri("run", port=secure.port)).replace(HOST, "localhost")
     fails("IO", "certificate", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=2)
+
+
+@test("s3")
+def a_certificate_of_an_authority_as_that_of_a_server(proxy):
+    """As `openssl req -x509` makes it. TLS here takes none such, and says what would do."""
+    run_of(proxy)
+    secure = proxy.secure("authority")
+    uri = https(proxy.uri("run", port=secure.port))
+    fails("IO", "certificate of an authority", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=2)
 
 
 @test("s3")

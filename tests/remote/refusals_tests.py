@@ -94,7 +94,8 @@ def a_web_server_is_only_read(proxy):
 def expired_token(proxy):
     uri = run_of(proxy)
     for status in (400, 403):
-        proxy.do({"status": status, "body": xml("ExpiredToken", "The provided token has expired."), "headers": {"x-amz-bucket-region": "us-east-1"}})
+        body = xml("ExpiredToken", "The provided token has expired.")
+        proxy.do({"status": status, "body": body, "headers": {"x-amz-bucket-region": "us-east-1"}})
         fails("PERMISSION", "expired", call=lambda: open_run(uri))
 
 
@@ -118,7 +119,7 @@ WRONG_REGION = (
     {"status": 301, "headers": {"x-amz-bucket-region": "eu-west-3"}, "body": xml("PermanentRedirect", "Use the other endpoint.")},
     {"status": 301, "headers": {"x-amz-bucket-region": "eu-west-3"}},
     {"status": 307, "headers": {"x-amz-bucket-region": "eu-west-3", "Location": "https://runs.s3.eu-west-3.amazonaws.com/"}},
-    {"status": 400, "body": xml("AuthorizationHeaderMalformed", "The region 'us-east-1' is wrong; expecting 'eu-west-3'", "<Region>eu-west-3</Region>")},
+    {"status": 400, "body": xml("AuthorizationHeaderMalformed", "The region 'us-east-1' is wrong.", "<Region>eu-west-3</Region>")},
     {"status": 400, "headers": {"x-amz-bucket-region": "eu-west-3"}},
 )
 

@@ -31,7 +31,7 @@ LEAKED_URL = f"https://u:{WORD}@elsewhere.invalid/?token={WORD}"
 RULES = (
     {"status": 403, "body": xml("AccessDenied", "No."), "headers": LEAKY},
     {"status": 401, "headers": LEAKY},
-    {"status": 403, "body": xml("SignatureDoesNotMatch", f"see {LEAKED_URL}", f"<StringToSign>{WORD}</StringToSign><AWSAccessKeyId>{WORD}1</AWSAccessKeyId>")},
+    {"status": 403, "body": xml("SignatureDoesNotMatch", f"see {LEAKED_URL}", f"<AWSAccessKeyId>{WORD}1</AWSAccessKeyId>")},
     {"status": 400, "body": xml("ExpiredToken", "Expired.", f"<Token-0>{WORD}3</Token-0>")},
     {"status": 302, "headers": LEAKY}, {"status": 307, "headers": LEAKY}, {"status": 301, "headers": LEAKY},
     {"status": 404, "headers": LEAKY}, {"status": 409, "headers": LEAKY}, {"status": 412, "headers": LEAKY}, {"status": 418, "headers": LEAKY},

@@ -7,7 +7,8 @@ It is asked about itself on the same port, below `/__`. Other requests go to the
 
     POST   /__proxies       a proxy before the same server with no rules and an empty log: {"port": N}. Tests that run at the same
                             time take one each. With the body {"tls": true} it speaks TLS, with a certificate for 127.0.0.1 that nobody
-                            trusts: {"port": N, "certificate": PEM}
+                            trusts: {"port": N, "certificate": PEM}; with "authority" instead of true, that is one of an authority,
+                            as `openssl req -x509` makes them
     POST   /__rules         a JSON list of rules, which take the place of those before; the log is emptied
     GET    /__rules         the same list, with how often each rule was followed as "done": a fault that did not happen proves nothing
     GET    /__log           a JSON list of all requests since, in the order in which they came:
@@ -104,8 +105,8 @@ class Proxy(plumbing.Server):
     def clear(self):
         self.log, self.peak, self.connections = [], self.running, 0
 
-    def speak_tls(self):
-        certificate, key = self_signed()
+    def speak_tls(self, is_authority):
+        certificate, key = self_signed(is_authority)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile() as f:
             f.write(certificate + key)
@@ -238,7 +239,8 @@ class Handler(plumbing.Handler):
         match self.command, self.path:
             case "POST", "/__proxies":
                 another = Proxy(proxy.store)
-                about = another.speak_tls() if json.loads(self.body() or b"{}").get("tls") else {}
+                tls = json.loads(self.body() or b"{}").get("tls")
+                about = another.speak_tls(tls == "authority") if tls else {}
                 self.tell({"port": another.start().port, **about})
             case "POST", "/__holes":
                 self.tell({"port": hole()})
@@ -292,7 +294,7 @@ def has_body(method, status):
     return method != "HEAD" and status not in (204, 304)
 
 
-def self_signed():
+def self_signed(is_authority):
     """A certificate for this host and its key, as PEM."""
     from cryptography import x509  # what moto needs has it
     from cryptography.hazmat.primitives import hashes, serialization
@@ -305,7 +307,7 @@ def self_signed():
     made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
             .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(plumbing.HOST))]), False)
-            .add_extension(x509.BasicConstraints(False, None), True).sign(key, hashes.SHA256()))
+            .add_extension(x509.BasicConstraints(is_authority, None), True).sign(key, hashes.SHA256()))
     return (made.public_bytes(serialization.Encoding.PEM),
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 

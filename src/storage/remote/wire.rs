@@ -28,6 +28,8 @@ use crate::storage::Fault;
 
 /// How much of the text of a refusal is looked at.
 const MOST_REFUSAL_BYTES: usize = 64 * 1024;
+/// The word of TLS for the certificate of an authority that a server has as its own.
+const AUTHORITY: &str = "CaUsedAsEndEntity";
 const MOST_REDIRECTS: usize = 5;
 
 /// Why a request came to nothing.
@@ -173,6 +175,9 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
             Some(error) if error.is_timeout() => "timed out".to_owned(),
             Some(_) => String::new(),
             None if is_wrapping(error) => String::new(),
+            None if error.to_string().contains(AUTHORITY) => {
+                "the server shows the certificate of an authority (CA:TRUE), which none may have".to_owned()
+            }
             None => error.to_string(),
         };
         if !text.is_empty() && !texts.iter().any(|known| known.contains(&text)) {
