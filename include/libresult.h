@@ -16,7 +16,9 @@
 //      those of runs, checkpoints and directories called uri, path or name end with NUL as well.
 //   5. Objects never change, but for a `libresult_cancel`, which is triggered once. So any thread
 //      may use them at any time, until one of them frees them.
-//   6. A callback runs on the thread of the call, before it returns, and must not throw.
+//   6. A callback runs on the thread of the call, before it returns, and must not throw. The functions
+//      of a store that was registered as `concurrent` may run on threads of the library as well,
+//      before the call returns.
 //   7. Later versions add functions, settings and values of enums, and change nothing else.
 
 
@@ -205,6 +207,9 @@ typedef struct libresult_files libresult_files;
 /// Every report of a run as typed columns: one row a report, nested metrics as `eval/loss`.
 typedef struct libresult_frame libresult_frame;
 
+/// What a directory of a store of the caller's own holds.
+typedef struct libresult_listing libresult_listing;
+
 /// Checkpoints in order of a metric, best first.
 typedef struct libresult_ranking libresult_ranking;
 
@@ -243,14 +248,38 @@ typedef struct {
 /// Returns whether to go on. If not, the call fails with `LIBRESULT_CODE_CANCELLED`.
 typedef bool (*libresult_progress_fn)(void *user_data, uint64_t done, uint64_t total);
 
+/// What a store of the caller's own can do. `path` is what stands behind `scheme://`, without the
+/// slashes at its end; nothing in it is decoded.
+///
+/// Each returns NULL, or an error made by `libresult_error_new`, which the library then frees:
+/// `LIBRESULT_CODE_NOT_FOUND` for what is not there.
+typedef struct {
+  /// `sizeof(libresult_store_functions)`: later versions may add functions at the end.
+  size_t size;
+  /// Whether several threads may call at once, of which some are the library's own.
+  bool concurrent;
+  /// Adds each entry right below the directory `path` to `into`.
+  libresult_error *(*list)(void *user_data, const char *path, libresult_listing *into);
+  /// Reads up to `len` bytes at `offset`; `*out` is how many: fewer only at the end of the file.
+  libresult_error *(*read)(void *user_data,
+                           const char *path,
+                           uint64_t offset,
+                           void *into,
+                           size_t len,
+                           size_t *out);
+  /// Writes the whole file, all at once or not at all. NULL: the store is read-only.
+  libresult_error *(*write)(void *user_data, const char *path, const void *data, size_t len);
+} libresult_store_functions;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
-/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
+/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://`, `s3://`,
+/// `gs://`, `abfs://`, `az://`, `http://`, `https://`, or the scheme of a store that was registered.
 ///
-/// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
-/// or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
+/// Reads what it needs once; nothing else does I/O unless its name says so. `settings` are credentials
+/// and the like, which docs/storage.md lists; `read` (`all` or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
 /// being written is read again), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`,
 /// `events` (a directory of Ray's export events), `events_path` (where the run lay when it was
 /// written); it may be NULL if `setting_count` is 0. An unknown key is an error; of one key the last
@@ -265,13 +294,14 @@ libresult_error *libresult_run_open(const char *uri,
                                     const libresult_cancel *cancel,
                                     libresult_run **out);
 
-/// Where the run is, so that it can be opened again.
+/// Where the run is, so that it can be opened again, by whoever has its credentials.
 libresult_str libresult_run_uri(const libresult_run *run);
 
 /// Where the run is, as Ray shows it: without the scheme.
 libresult_str libresult_run_path(const libresult_run *run);
 
-/// The kind of store it is on, as Ray names it: `local`.
+/// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`; `http` for a web server,
+/// and the scheme of a store that was registered.
 libresult_str libresult_run_filesystem(const libresult_run *run);
 
 /// How it is laid out.
@@ -484,7 +514,7 @@ uint64_t libresult_diagnostic_line(const libresult_diagnostic *diagnostic);
 
 /// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
 ///
-/// There are no `settings` yet; it may be NULL.
+/// `settings` are those of stores, which docs/storage.md lists.
 LIBRESULT_MUST_USE
 libresult_error *libresult_checkpoint_open(const char *uri,
                                            const libresult_setting *settings,
@@ -760,8 +790,8 @@ void libresult_frame_free(libresult_frame *frame);
 
 /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all.
 ///
-/// Needs little memory, however long the run. `settings`: those of `libresult_run_read_frame` without
-/// `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
+/// Needs little memory, however long the run. `settings`: those of the store at `uri`
+/// (docs/storage.md) and of `libresult_run_read_frame` without `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
 /// `on_exists` (`fail`, `replace`). Columns of JSON are text; the file's metadata has
 /// `libresult.uri`, `libresult.layout`, `libresult.ray_version` and `libresult.config`. `progress` may
 /// be NULL; it counts bytes read. A file that is there already is `LIBRESULT_CODE_IO` unless
@@ -789,6 +819,40 @@ libresult_error *libresult_run_write_csv(const libresult_run *run,
                                          void *user_data,
                                          const libresult_cancel *cancel);
 
+/// Makes `scheme://…` mean a store of the caller's own, wherever a URI goes in.
+///
+/// `scheme` is a letter, then letters, digits, `+`, `-` and `.`, all in lower case; one that is taken is
+/// `LIBRESULT_CODE_INVALID_ARGUMENT`. `functions` is copied. Its functions may be called from then on,
+/// by calls that are given such a URI and by those on what they opened: one at a time and on their
+/// threads, or if `concurrent` says so, from several at once and on threads of the library, too. They
+/// may call the library themselves, but must not throw.
+///
+/// The size of a file is what the listing of its directory says, and all that tells whether it has
+/// changed: two writers who update metadata at the same time may lose what one of them wrote. Large
+/// files are written to a temporary one first.
+///
+/// `destroy`, which may be NULL, is called once, with `user_data`, when the store is unregistered and
+/// the last object on it is gone, on the thread that frees it; not if this fails.
+LIBRESULT_MUST_USE
+libresult_error *libresult_store_register(const char *scheme,
+                                          const libresult_store_functions *functions,
+                                          void *user_data,
+                                          void (*destroy)(void *user_data));
+
+/// Takes the scheme back: no URI can be opened with it any more; what is open goes on.
+///
+/// A scheme that is not registered is `LIBRESULT_CODE_INVALID_ARGUMENT`.
+LIBRESULT_MUST_USE libresult_error *libresult_store_unregister(const char *scheme);
+
+/// Adds an entry to a listing: a file with its size, or a directory.
+///
+/// A name that is NULL, not UTF-8, empty, `.`, `..` or has a `/` makes the listing fail. `listing` lives
+/// until the function that was given it returns.
+void libresult_listing_add(libresult_listing *listing,
+                           const char *name,
+                           uint64_t size,
+                           bool is_directory);
+
 /// Creates a switch, which is off.
 libresult_cancel *libresult_cancel_new(void);
 
@@ -797,6 +861,11 @@ void libresult_cancel_trigger(const libresult_cancel *cancel);
 
 /// Frees `cancel`.
 void libresult_cancel_free(libresult_cancel *cancel);
+
+/// Makes an error, for the functions of a store: one sentence about what went wrong.
+///
+/// A `code` that this version does not know is `LIBRESULT_CODE_IO`, and so is `LIBRESULT_CODE_OK`.
+LIBRESULT_MUST_USE libresult_error *libresult_error_new(libresult_code code, const char *message);
 
 /// The kind of failure; `LIBRESULT_CODE_OK` if `error` is NULL.
 libresult_code libresult_error_code(const libresult_error *error);
@@ -807,7 +876,7 @@ libresult_str libresult_error_message(const libresult_error *error);
 /// Frees `error`.
 void libresult_error_free(libresult_error *error);
 
-/// Whether this build has `feature`: `arrow`, `parquet`.
+/// Whether this build has `feature`: `s3`, `gs`, `abfs`, `http`, `arrow`, `parquet`.
 bool libresult_supports(const char *feature);
 
 /// The version of the library in use, such as `0.1.0`.

@@ -1,12 +1,13 @@
 //! A switch that stops calls.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Code, Error, Result};
 
 /// A switch that stops the calls it is given to. Once on, it stays on.
 #[derive(Debug, Default)]
-pub struct Cancel(AtomicBool);
+pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
     /// Creates a switch, which is off.
@@ -17,6 +18,12 @@ impl Cancel {
     /// Makes every call that was given this fail with [`Code::Cancelled`].
     pub fn trigger(&self) {
         self.0.store(true, Ordering::Release);
+    }
+
+    /// The same switch, for what outlives the borrow of it.
+    #[cfg(feature = "remote")]
+    pub(crate) fn share(&self) -> Cancel {
+        Cancel(self.0.clone())
     }
 
     /// Whether it is on.

@@ -7,12 +7,13 @@
 //   auto frame = run.read_frame({{"column", "eval/*"}});
 //   for (double loss : frame.column<double>("eval/loss")) std::cout << loss << '\n';
 //   run.write_parquet("all.parquet", {{"on_exists", "replace"}});
+//   libresult::register_store("mine", std::make_shared<Mine>());  // class Mine : libresult::Store
 //
 // What the rules at the top of libresult.h become here:
 //
 //   * What can fail throws `Error`. Nothing else does: looking at what was read is `noexcept`, but for
 //     asking a frame for a column that it does not have, or not of that type. What a function of the
-//     caller's throws passes through the call that was given it.
+//     caller's throws passes through the call that was given it, or was given a URI of its store.
 //   * What may be missing is `std::optional`. A value that may be missing is a `ValueRef`, which is
 //     then empty, and so is everything below it: `run.metrics()["no"]["such"]` is fine, and its
 //     `as_double()` is `std::nullopt`. A caller who wants an exception writes `as_double().value()`,
@@ -39,6 +40,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -286,12 +288,27 @@ namespace detail {
 
 inline std::string_view view(libresult_str text) noexcept { return {text.data, text.len}; }
 
+// What a function of a store threw on this thread last, and the words in which C was told.
+struct Thrown {
+  std::exception_ptr exception;
+  std::string words;
+
+  // Whether this is why a call failed: C puts the place before the words.
+  bool explains(std::string_view message) const noexcept {
+    return exception != nullptr && message.size() >= words.size() &&
+           message.substr(message.size() - words.size()) == words;
+  }
+};
+
+inline thread_local Thrown thrown;
+
 // The only place that throws what the C API says.
 inline void check(libresult_error *error) {
   if (error == nullptr) return;
   Owned<libresult_error> owned(error);
-  throw Error(static_cast<Code>(libresult_error_code(error)),
-              std::string(view(libresult_error_message(error))));
+  const std::string_view message = view(libresult_error_message(error));
+  if (thrown.explains(message)) std::rethrow_exception(std::exchange(thrown, {}).exception);
+  throw Error(static_cast<Code>(libresult_error_code(error)), std::string(message));
 }
 
 // What a call that can fail puts into its last argument.
@@ -1499,6 +1516,167 @@ class Run {
 
 /// Writes a run as JSON.
 inline std::ostream &operator<<(std::ostream &out, const Run &run) { return out << run.to_json(); }
+
+// ---- Stores of one's own -----------------------------------------------------------------------
+
+/// What a directory of a store holds: its functions fill it.
+class Listing {
+ public:
+  /// For the C API.
+  explicit Listing(libresult_listing *listing) noexcept : listing_(listing) {}
+
+  /// Adds a file of so many bytes.
+  void add_file(CString name, std::uint64_t size) noexcept {
+    libresult_listing_add(listing_, name.get(), size, false);
+  }
+  /// Adds a directory.
+  void add_directory(CString name) noexcept {
+    libresult_listing_add(listing_, name.get(), 0, true);
+  }
+
+ private:
+  libresult_listing *listing_;
+};
+
+class WritableStore;
+
+/// A store of the program's own, which can be read. Derive from it, or from `WritableStore`, and give it
+/// to `register_store`.
+///
+/// The path that a function is given is what stands behind `scheme://`, and ends with NUL. Functions may
+/// throw: an `Error` comes back from the call with its code, its words and the URI; what is not there is
+/// `Code::not_found`, and a `std::system_error` that says so becomes one, as it does for
+/// `Code::permission`. Any other exception passes through the call as it is; from another thread than the
+/// call's, it becomes an `Error` of `Code::io` with its words.
+class Store {
+ public:
+  Store() = default;
+  Store(const Store &) = delete;
+  Store &operator=(const Store &) = delete;
+  virtual ~Store() = default;
+
+  /// Whether several threads may call at once, of which some are the library's own. If not, functions
+  /// are called one at a time, on the threads of the calls.
+  virtual bool concurrent() const noexcept { return false; }
+
+  /// Adds each entry right below the directory `path` to `into`.
+  virtual void list(std::string_view path, Listing &into) = 0;
+
+  /// Reads up to `len` bytes at `offset`. Returns how many: fewer only at the end of the file.
+  virtual std::size_t read(std::string_view path, std::uint64_t offset, void *into,
+                           std::size_t len) = 0;
+
+  /// This, if it can be written to.
+  virtual WritableStore *writable() noexcept { return nullptr; }
+};
+
+/// A store of the program's own, which can be written to as well.
+class WritableStore : public Store {
+ public:
+  /// Writes the whole file, all at once or not at all.
+  virtual void write(std::string_view path, std::string_view data) = 0;
+
+  WritableStore *writable() noexcept final { return this; }
+};
+
+namespace detail {
+
+// The functions of a store as C calls them, with a `std::shared_ptr<Store>`.
+struct StoreFunctions {
+  static libresult_error *list(void *store, const char *path, libresult_listing *into) noexcept {
+    return carry([&] {
+      Listing listing(into);
+      get(store).list(path, listing);
+    });
+  }
+
+  static libresult_error *read(void *store, const char *path, std::uint64_t offset, void *into,
+                               std::size_t len, std::size_t *out) noexcept {
+    return carry([&] { *out = get(store).read(path, offset, into, len); });
+  }
+
+  static libresult_error *write(void *store, const char *path, const void *data,
+                                std::size_t len) noexcept {
+    return carry([&] {
+      get(store).writable()->write(path, {static_cast<const char *>(data), len});
+    });
+  }
+
+  static void destroy(void *store) noexcept { delete static_cast<std::shared_ptr<Store> *>(store); }
+
+ private:
+  static Store &get(void *store) noexcept { return **static_cast<std::shared_ptr<Store> *>(store); }
+
+  // Turns what is thrown into an error of C, which knows no exceptions.
+  template <class Body>
+  static libresult_error *carry(const Body &body) noexcept {
+    try {
+      body();
+      return nullptr;
+    } catch (const Error &error) {
+      return libresult_error_new(static_cast<libresult_code>(error.code()), error.what());
+    } catch (const std::system_error &error) {
+      const libresult_code code = code_of(error.code());
+      return code == LIBRESULT_CODE_IO ? remember(error.what())
+                                       : libresult_error_new(code, error.what());
+    } catch (const std::exception &error) {
+      return remember(error.what());
+    } catch (...) {
+      return remember("");
+    }
+  }
+
+  static libresult_error *remember(const char *words) noexcept {
+    if (*words == '\0') words = "a store threw something without words";
+    libresult_error *error = libresult_error_new(LIBRESULT_CODE_IO, words);
+    try {
+      // As C has them: what is no UTF-8 was replaced.
+      thrown = {std::current_exception(), std::string(view(libresult_error_message(error)))};
+    } catch (...) {
+      thrown = {};
+    }
+    return error;
+  }
+
+  static libresult_code code_of(const std::error_code &code) noexcept {
+    if (code == std::errc::no_such_file_or_directory || code == std::errc::not_a_directory)
+      return LIBRESULT_CODE_NOT_FOUND;
+    if (code == std::errc::permission_denied || code == std::errc::operation_not_permitted)
+      return LIBRESULT_CODE_PERMISSION;
+    return LIBRESULT_CODE_IO;
+  }
+};
+
+}  // namespace detail
+
+/// Makes `scheme://…` mean a store, wherever a URI goes in: `register_store("mine",
+/// std::make_shared<Mine>())`.
+///
+/// The store lives until it is unregistered and the last object on it is gone. Throws
+/// `Code::invalid_argument` if the scheme is taken, or none: a letter, then letters, digits, `+`, `-` and
+/// `.`, all in lower case. Two writers who update metadata at the same time may lose what one of them
+/// wrote: a store of one's own cannot tell.
+inline void register_store(CString scheme, std::shared_ptr<Store> store) {
+  if (store == nullptr) throw Error(Code::invalid_argument, "argument store is null");
+  using Functions = detail::StoreFunctions;
+  libresult_store_functions functions{};
+  functions.size = sizeof functions;
+  functions.concurrent = store->concurrent();
+  functions.list = Functions::list;
+  functions.read = Functions::read;
+  functions.write = store->writable() != nullptr ? Functions::write : nullptr;
+  auto owned = std::make_unique<std::shared_ptr<Store>>(std::move(store));
+  detail::check(
+      libresult_store_register(scheme.get(), &functions, owned.get(), Functions::destroy));
+  // C has it now.
+  static_cast<void>(owned.release());
+}
+
+/// Takes the scheme back: no URI can be opened with it any more; what is open goes on. Throws
+/// `Code::invalid_argument` if no store is registered for it.
+inline void unregister_store(CString scheme) {
+  detail::check(libresult_store_unregister(scheme.get()));
+}
 
 // ---- The library -------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 //! Where C and Rust meet: the one file of the ABI with unsafe blocks. It turns NULL, text that is not UTF-8, enum
 //! numbers out of range and panics into errors.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::{MaybeUninit, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
 
 use crate::error::{Code, Error, Result};
+use crate::storage::{Functions, Listing};
 
 /// A setting: a key and a value, both ending with NUL.
 #[repr(C)]
@@ -34,10 +35,155 @@ pub struct Str {
 /// Returns whether to go on. If not, the call fails with `LIBRESULT_CODE_CANCELLED`.
 pub type ProgressFn = Option<unsafe extern "C" fn(user_data: *mut c_void, done: u64, total: u64) -> bool>;
 
+/// What a store of the caller's own can do. `path` is what stands behind `scheme://`, without the
+/// slashes at its end; nothing in it is decoded.
+///
+/// Each returns NULL, or an error made by `libresult_error_new`, which the library then frees:
+/// `LIBRESULT_CODE_NOT_FOUND` for what is not there.
+#[repr(C)]
+pub struct StoreFunctions {
+    /// `sizeof(libresult_store_functions)`: later versions may add functions at the end.
+    size: usize,
+    /// Whether several threads may call at once, of which some are the library's own.
+    concurrent: bool,
+    /// Adds each entry right below the directory `path` to `into`.
+    list: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            path: *const c_char,
+            into: *mut Listing,
+        ) -> Option<Box<Error>>,
+    >,
+    /// Reads up to `len` bytes at `offset`; `*out` is how many: fewer only at the end of the file.
+    read: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            path: *const c_char,
+            offset: u64,
+            into: *mut c_void,
+            len: usize,
+            out: *mut usize,
+        ) -> Option<Box<Error>>,
+    >,
+    /// Writes the whole file, all at once or not at all. NULL: the store is read-only.
+    write: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            path: *const c_char,
+            data: *const c_void,
+            len: usize,
+        ) -> Option<Box<Error>>,
+    >,
+}
+
 /// A function of the caller's, as Rust calls it; none if it is NULL.
 pub(super) fn progress(function: ProgressFn, user_data: *mut c_void) -> Option<impl FnMut(u64, u64) -> bool> {
     // SAFETY: the caller of the C function passes a function of this type, and what that takes.
     function.map(|function| move |done, total| unsafe { function(user_data, done, total) })
+}
+
+type List = unsafe extern "C" fn(*mut c_void, *const c_char, *mut Listing) -> Option<Box<Error>>;
+type Read = unsafe extern "C" fn(
+    *mut c_void,
+    *const c_char,
+    u64,
+    *mut c_void,
+    usize,
+    *mut usize,
+) -> Option<Box<Error>>;
+type Write = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_void, usize) -> Option<Box<Error>>;
+type Destroy = unsafe extern "C" fn(user_data: *mut c_void);
+
+/// A store of the caller's own: all that was given to register it.
+struct CallersStore {
+    list: List,
+    read: Read,
+    write: Option<Write>,
+    user_data: *mut c_void,
+    destroy: Option<Destroy>,
+}
+
+// SAFETY: whoever registers a store says that any thread may call its functions, if one at a time is not asked for.
+unsafe impl Send for CallersStore {}
+// SAFETY: as above; storage calls those of a store that is not concurrent one at a time.
+unsafe impl Sync for CallersStore {}
+
+impl Functions for CallersStore {
+    fn list(&self, path: &str, into: &mut Listing) -> Result<()> {
+        let path = c_path(path)?;
+        // SAFETY: the caller of the C function passed a function of this type, and what that takes.
+        outcome(unsafe { (self.list)(self.user_data, path.as_ptr(), into) })
+    }
+
+    fn read(&self, path: &str, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let (path, data, len) = (c_path(path)?, into.as_mut_ptr().cast(), into.len());
+        let mut out = 0;
+        // SAFETY: as above; `len` bytes may be written to `data`.
+        outcome(unsafe { (self.read)(self.user_data, path.as_ptr(), offset, data, len, &mut out) })?;
+        Ok(out)
+    }
+
+    fn can_write(&self) -> bool {
+        self.write.is_some()
+    }
+
+    fn write(&self, path: &str, data: &[u8]) -> Result<()> {
+        let (Some(write), path) = (self.write, c_path(path)?) else { return Err(null("functions.write")) };
+        // Of nothing Rust has a pointer that other languages do not take for one.
+        let start = if data.is_empty() { c"".as_ptr().cast() } else { data.as_ptr().cast() };
+        // SAFETY: as above; there are `len` bytes at `start`.
+        outcome(unsafe { write(self.user_data, path.as_ptr(), start, data.len()) })
+    }
+}
+
+impl Drop for CallersStore {
+    fn drop(&mut self) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: as above; nothing calls a function of this store any more.
+            unsafe { destroy(self.user_data) };
+        }
+    }
+}
+
+/// What a function of the caller's returned: an error of this library, or NULL.
+fn outcome(error: Option<Box<Error>>) -> Result<()> {
+    error.map_or(Ok(()), |error| Err(*error))
+}
+
+fn c_path(path: &str) -> Result<CString> {
+    CString::new(path).map_err(|_| Error::not_found("there is no path with a NUL in it"))
+}
+
+/// Whether a store of the caller's own is concurrent, and what makes it.
+pub(super) fn store(
+    functions: *const StoreFunctions,
+    user_data: *mut c_void,
+    destroy: Option<Destroy>,
+) -> Result<(bool, impl FnOnce() -> Box<dyn Functions>)> {
+    if functions.is_null() {
+        return Err(null("functions"));
+    }
+    // SAFETY: the caller of the C function passes a struct that starts with its size.
+    let size = unsafe { (&raw const (*functions).size).read() };
+    let least = offset_of!(StoreFunctions, write);
+    if size < least {
+        let message = format!("argument functions.size is {size}, less than the {least} bytes up to write");
+        return Err(Error::invalid(message));
+    }
+    // An earlier version of the struct may end before it, and a later one has more behind it.
+    let has_write = size >= size_of::<StoreFunctions>();
+    // SAFETY: what is read lies within the size that the struct has. C's `bool` may be any byte.
+    let (is_concurrent, list, read, write) = unsafe {
+        (
+            (&raw const (*functions).concurrent).cast::<u8>().read() != 0,
+            (&raw const (*functions).list).read().ok_or_else(|| null("functions.list"))?,
+            (&raw const (*functions).read).read().ok_or_else(|| null("functions.read"))?,
+            if has_write { (&raw const (*functions).write).read() } else { None },
+        )
+    };
+    let make =
+        move || -> Box<dyn Functions> { Box::new(CallersStore { list, read, write, user_data, destroy }) };
+    Ok((is_concurrent, make))
 }
 
 impl Setting {
@@ -141,6 +287,15 @@ pub(super) fn text<'a>(argument: *const c_char, name: &str) -> Result<&'a str> {
 /// A text for a function that cannot fail: NULL and what is not UTF-8 name nothing.
 pub(super) fn text_or_none<'a>(argument: *const c_char) -> Option<&'a str> {
     text(argument, "").ok()
+}
+
+/// A text that may be anything, as far as it is UTF-8; empty if it is NULL.
+pub(super) fn text_lossy(argument: *const c_char) -> String {
+    if argument.is_null() {
+        return String::new();
+    }
+    // SAFETY: as above.
+    unsafe { CStr::from_ptr(argument) }.to_string_lossy().into_owned()
 }
 
 /// The settings of a call.

@@ -12,7 +12,7 @@ use crate::value::Value;
 
 /// Opens a checkpoint without its run. One that does not exist can be opened; its presence tells.
 ///
-/// There are no `settings` yet; it may be NULL.
+/// `settings` are those of stores, which docs/storage.md lists.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_checkpoint_open(

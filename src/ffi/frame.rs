@@ -171,8 +171,8 @@ pub extern "C" fn libresult_frame_free(frame: Option<Box<Frame>>) {
 
 /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all.
 ///
-/// Needs little memory, however long the run. `settings`: those of `libresult_run_read_frame` without
-/// `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
+/// Needs little memory, however long the run. `settings`: those of the store at `uri`
+/// (docs/storage.md) and of `libresult_run_read_frame` without `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`,
 /// `on_exists` (`fail`, `replace`). Columns of JSON are text; the file's metadata has
 /// `libresult.uri`, `libresult.layout`, `libresult.ray_version` and `libresult.config`. `progress` may
 /// be NULL; it counts bytes read. A file that is there already is `LIBRESULT_CODE_IO` unless

@@ -13,6 +13,7 @@ mod files;
 mod value;
 mod text;
 mod frame;
+mod store;
 mod cancel;
 mod error;
 mod library;

@@ -20,10 +20,11 @@ impl Member for Mode {
     }
 }
 
-/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://` and a path.
+/// Opens the run at `uri`: a local path, absolute, relative or with `~`, or `file://`, `s3://`,
+/// `gs://`, `abfs://`, `az://`, `http://`, `https://`, or the scheme of a store that was registered.
 ///
-/// Reads what it needs once; nothing else does I/O unless its name says so. `settings`: `read` (`all`
-/// or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
+/// Reads what it needs once; nothing else does I/O unless its name says so. `settings` are credentials
+/// and the like, which docs/storage.md lists; `read` (`all` or `latest`), `strict` (`true`: fails at the first damage), `retry_ms` (how long a run that is
 /// being written is read again), `max_depth`, `max_line_bytes`, `max_file_bytes`, `max_checkpoints`,
 /// `events` (a directory of Ray's export events), `events_path` (where the run lay when it was
 /// written); it may be NULL if `setting_count` is 0. An unknown key is an error; of one key the last
@@ -46,7 +47,7 @@ pub extern "C" fn libresult_run_open(
     })
 }
 
-/// Where the run is, so that it can be opened again.
+/// Where the run is, so that it can be opened again, by whoever has its credentials.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_uri(run: Option<&Run>) -> Str {
     Str::new(run.map(Run::uri))
@@ -58,7 +59,8 @@ pub extern "C" fn libresult_run_path(run: Option<&Run>) -> Str {
     Str::new(run.map(Run::path))
 }
 
-/// The kind of store it is on, as Ray names it: `local`.
+/// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`; `http` for a web server,
+/// and the scheme of a store that was registered.
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_filesystem(run: Option<&Run>) -> Str {
     Str::new(run.map(Run::filesystem))

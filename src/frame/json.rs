@@ -56,9 +56,9 @@ impl<'a> JsonFile<'a> {
     pub(super) fn read(&self, threads: Option<usize>) -> Result<Vec<Part<'a>>> {
         let blob = self.file.open(self.run, self.cancel)?;
         let size = self.file.size;
-        // Rows have their numbers from the first one on.
+        // Rows have their numbers from the first one on; some stores want to be called by the caller's thread only.
         let wanted = match threads {
-            _ if !self.selection.is_all() => 1,
+            _ if !self.selection.is_all() || self.run.store.is_bound_to_caller() => 1,
             Some(threads) => (threads as u64).min(size).min(MOST_THREADS),
             None => (cores() as u64).min(size / LEAST_PART),
         };

@@ -53,23 +53,22 @@ impl Destination {
 
     fn create(&self, cancel: Option<&Cancel>) -> Result<Output> {
         let location = &self.location;
-        let upload = location.store.create(&location.path, cancel).map_err(|error| match error.fault {
-            Fault::NotFound | Fault::NotADirectory => {
-                Error::new(Code::Io, format_args!("{location}: there is no directory to write it in"))
+        let upload = location.store.create(&location.path, cancel).map_err(|error| {
+            if matches!(error.fault, Fault::NotFound | Fault::NotADirectory) {
+                return Error::new(
+                    Code::Io,
+                    format_args!("{location}: there is no directory to write it in"),
+                );
             }
-            Fault::NotAFile | Fault::Permission | Fault::Changed | Fault::TooLarge(_) => error.into(),
-            Fault::Cancelled | Fault::Io(_) | Fault::CannotList | Fault::Unsupported(_) => error.into(),
+            error.into()
         })?;
         Ok(Output { upload, failed: None })
     }
 
     fn commit(&self, output: Output, cancel: Option<&Cancel>) -> Result<()> {
         let condition = if self.replaces { Condition::Always } else { Condition::IfAbsent };
-        output.upload.commit(&condition, cancel).map_err(|error| match error.fault {
-            Fault::Changed => exists(&self.location),
-            Fault::NotFound | Fault::NotADirectory | Fault::NotAFile | Fault::Permission => error.into(),
-            Fault::TooLarge(_) | Fault::Cancelled | Fault::Io(_) => error.into(),
-            Fault::CannotList | Fault::Unsupported(_) => error.into(),
+        output.upload.commit(&condition, cancel).map_err(|error| {
+            if matches!(error.fault, Fault::Changed) { exists(&self.location) } else { error.into() }
         })
     }
 }

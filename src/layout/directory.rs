@@ -109,7 +109,7 @@ impl<'a> Directory<'a> {
             Err(error) if matches!(error.fault, Fault::Cancelled) => Err(error.into()),
             Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
             Err(error) => {
-                let message = format!("{name} could not be read and counts as empty: {}", error.fault);
+                let message = format!("{name} could not be read and counts as empty: {}", error.reason());
                 diagnostics.add(Finding::UnreadableFile, name, message);
                 Ok(Some(Vec::new()))
             }

@@ -12,7 +12,9 @@ use crate::storage::{ETag, Fault, Location};
 
 /// How long something is tried again.
 pub(super) struct Patience {
-    until: Instant,
+    limit: Duration,
+    /// From the first wait on: what comes before may take longer than the limit, as on a store far away.
+    until: Option<Instant>,
     pause: Duration,
 }
 
@@ -20,13 +22,15 @@ impl Patience {
     const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
     pub(super) fn new(limit: Duration) -> Self {
-        Patience { until: Instant::now() + limit, pause: Duration::from_millis(1) }
+        Patience { limit, until: None, pause: Duration::from_millis(1) }
     }
 
     /// Waits a little. Returns whether to try again.
     pub(super) fn wait(&mut self, cancel: Option<&Cancel>) -> Result<bool> {
         cancel::check(cancel)?;
-        let left = self.until.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + self.limit);
+        let left = until.saturating_duration_since(now);
         std::thread::sleep(left.min(self.pause));
         self.pause = (self.pause * 2).min(Self::LONGEST_PAUSE);
         Ok(!left.is_zero())

@@ -42,9 +42,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// Opens the run at `uri`: a local path, or `file://`. Which layout it has is found out.
+    /// Opens the run at `uri`: a local path, or `file://`, `s3://`, `gs://`, `abfs://`, `az://`, `http://`, `https://`, or the
+    /// scheme of a store that was registered. Which layout it has is found out.
     ///
-    /// Reads what it needs once. `settings`: `read` (`all`, `latest`), `max_depth`, `max_line_bytes`,
+    /// Reads what it needs once. `settings` are those of the store, which docs/storage.md lists; `read` (`all`, `latest`), `max_depth`, `max_line_bytes`,
     /// `max_file_bytes`, `max_checkpoints`, `strict`, `retry_ms`, `events`, `events_path`; README.md explains them.
     ///
     /// # Errors

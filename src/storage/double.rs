@@ -78,8 +78,8 @@ impl Store for Double {
         "double"
     }
 
-    fn is_concurrent(&self) -> bool {
-        !self.is_alone.load(Relaxed)
+    fn is_bound_to_caller(&self) -> bool {
+        self.is_alone.load(Relaxed)
     }
 
     fn list(&self, path: &str, _: Option<&Cancel>) -> Result<Vec<Entry>, StorageError> {

@@ -5,6 +5,9 @@ pub(crate) mod disk;
 pub(crate) mod double;
 mod error;
 mod local;
+mod own;
+#[cfg(feature = "remote")]
+mod remote;
 mod settings;
 mod sys;
 mod uri;
@@ -18,6 +21,7 @@ use crate::cancel::Cancel;
 use crate::error::Result;
 
 pub(crate) use error::{Fault, StorageError};
+pub(crate) use own::{Functions, Listing, register, unregister};
 pub(crate) use settings::{KEYS, Key, Settings};
 pub(crate) use uri::{local_path, locate};
 
@@ -86,6 +90,12 @@ pub(crate) trait Store: Debug + Send + Sync {
         ""
     }
 
+    /// Whether it is to be used, and the files that it opens read, by the thread of the call only, none of ours. What is
+    /// created may be written to by any.
+    fn is_bound_to_caller(&self) -> bool {
+        false
+    }
+
     /// The URI that leads to a path again, without secrets.
     fn uri(&self, path: &str) -> String {
         [self.prefix(), path].concat()
@@ -99,11 +109,6 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// The path of the same file or directory, without links, if this store knows of links.
     fn real_path(&self, _path: &str) -> Option<String> {
         None
-    }
-
-    /// Whether several threads may call at once. Otherwise all calls come from the thread that was called.
-    fn is_concurrent(&self) -> bool {
-        true
     }
 
     /// The entries right below a directory, in no particular order.
@@ -203,7 +208,9 @@ impl Location {
     /// What lies below this directory under a relative path.
     pub(crate) fn join(&self, below: &str) -> Location {
         let above = self.path.trim_end_matches('/');
-        Location { store: self.store.clone(), path: [above, "/", below].concat() }
+        // The root of a store may have no name at all.
+        let path = if self.path.is_empty() { below.to_owned() } else { [above, "/", below].concat() };
+        Location { store: self.store.clone(), path }
     }
 
     /// The last part of the path.

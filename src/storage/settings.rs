@@ -16,7 +16,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Key::Word(name, _) | Key::Count(name, _) | Key::Text(name) | Key::AnyText(name) => name,
         }
@@ -45,6 +45,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::Text("client_secret"),
     Key::Text("blob_storage_authority"),
     Key::Word("blob_storage_scheme", &["http", "https"]),
+    Key::Word("enable_tls", &["true", "false"]),
     Key::Text("tls_ca_file_path"),
     Key::Count("connect_timeout_ms", 1),
     Key::Count("idle_timeout_ms", 1),

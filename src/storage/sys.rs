@@ -121,3 +121,49 @@ pub(super) fn home(user: Option<&str>) -> Option<String> {
     let home = unsafe { CStr::from_ptr(entry.pw_dir) };
     home.to_str().ok().map(str::to_owned)
 }
+
+/// Has functions called in the thread that forks: before it does, and afterwards in both processes.
+pub(super) fn at_fork(before: extern "C" fn(), after: extern "C" fn()) {
+    // SAFETY: the functions live as long as the process: the library is never unloaded. Without memory for them there is
+    // no harm but in the child of a fork at the wrong moment.
+    unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
+}
+
+/// The content of a file, in memory that the system may take away and bring back.
+pub(super) struct Map {
+    start: *mut libc::c_void,
+    len: usize,
+}
+
+impl Map {
+    /// Maps a file that nobody changes as long as the map lives.
+    pub(super) fn new(file: &File) -> io::Result<Self> {
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        if len == 0 {
+            return Ok(Map { start: ptr::null_mut(), len });
+        }
+        let (read, shared, descriptor) = (libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd());
+        // SAFETY: the descriptor is open, and the system picks the place.
+        match unsafe { libc::mmap(ptr::null_mut(), len, read, shared, descriptor, 0) } {
+            libc::MAP_FAILED => Err(io::Error::last_os_error()),
+            start => Ok(Map { start, len }),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: as many bytes are mapped as long as this lives, and whoever made it says that none changes.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.len) }
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: it was mapped, and nothing borrows it any more.
+            unsafe { libc::munmap(self.start, self.len) };
+        }
+    }
+}

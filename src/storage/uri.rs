@@ -3,18 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Location, Settings, local::Local, sys};
+use super::{Location, Settings, local::Local, own, sys};
 use crate::error::{Code, Error, Result};
 use crate::nearest::nearest;
 
 /// Schemes of stores that this build has no code for.
 const ELSEWHERE: &[&str] = &["s3", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "memory"];
 
+/// Whether a scheme is one of those that have a meaning without anyone registering them.
+pub(super) fn is_built_in(scheme: &str) -> bool {
+    ["file", "local"].contains(&scheme) || ELSEWHERE.contains(&scheme)
+}
+
 /// Finds the store and the path that `uri` names.
 ///
 /// A local path is absolute, relative, or starts with `~`; `file://` may stand before an absolute one.
 /// Nothing in it is decoded: a percent sign is one.
-pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
+pub(crate) fn locate(uri: &str, settings: &Settings) -> Result<Location> {
     let path = match scheme(uri) {
         None => absolute(uri)?,
         Some((scheme @ ("file" | "local"), rest)) => {
@@ -25,13 +30,14 @@ pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
             }
             path.to_owned()
         }
-        // Credentials may stand in such a URI, so its text stays out of the message.
-        Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {
-            let message = format!("this build of libresult reads local paths only, not {scheme}://");
-            return Err(Error::new(Code::Unsupported, message));
-        }
-        Some((scheme, _)) => {
+        Some((scheme, rest)) if ELSEWHERE.contains(&scheme) => return elsewhere(scheme, rest, settings),
+        Some((scheme, rest)) => {
+            if let Some(location) = own::locate(scheme, rest) {
+                return Ok(location);
+            }
+            let own = own::schemes();
             let known = ["file", "local"].into_iter().chain(ELSEWHERE.iter().copied());
+            let known = known.chain(own.iter().map(String::as_str));
             let hint = nearest(scheme, known).map(|known| format!(": did you mean {known}://?"));
             let message = format!("no store is known for {scheme}://{}", hint.unwrap_or_default());
             return Err(Error::invalid(message));
@@ -40,6 +46,24 @@ pub(crate) fn locate(uri: &str, _: &Settings) -> Result<Location> {
     let trimmed = path.trim_end_matches('/');
     let path = if trimmed.is_empty() { "/" } else { trimmed };
     Ok(Location { store: Arc::new(Local), path: path.to_owned() })
+}
+
+#[cfg(feature = "remote")]
+fn elsewhere(scheme: &str, rest: &str, settings: &Settings) -> Result<Location> {
+    match super::remote::Kind::of_scheme(scheme) {
+        Some(kind) => super::remote::locate(kind, scheme, rest, settings),
+        None => Err(without(scheme)),
+    }
+}
+
+#[cfg(not(feature = "remote"))]
+fn elsewhere(scheme: &str, _: &str, _: &Settings) -> Result<Location> {
+    Err(without(scheme))
+}
+
+/// The error for a store that this build was made without. Credentials may stand in a URI, so none of it is told.
+fn without(scheme: &str) -> Error {
+    Error::new(Code::Unsupported, format_args!("this build of libresult was made without {scheme}://"))
 }
 
 /// The path that an argument or a setting names, which must be one of this machine: as [`locate`] has it.
@@ -58,11 +82,15 @@ pub(crate) fn local_path(text: &str, what: &str) -> Result<PathBuf> {
 
 /// The scheme of a URI and what stands behind `://`.
 fn scheme(uri: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = uri.split_once("://")?;
+    uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
+}
+
+/// Whether RFC 3986 allows such a scheme.
+pub(super) fn is_scheme(scheme: &str) -> bool {
     let mut bytes = scheme.bytes();
     let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
     let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    (starts && goes_on).then_some((scheme, rest))
+    starts && goes_on
 }
 
 /// A path from the root on, with `~` expanded and everything else as it is.
@@ -132,9 +160,8 @@ mod tests {
 
     #[test]
     fn other_stores_are_named_without_their_secrets() {
-        let error = found("s3://key:secret@bucket/run").unwrap_err();
-        assert_eq!(error.code(), Code::Unsupported);
-        assert!(error.message().contains("s3://") && !error.message().contains("secret"));
+        let error = found("s3://key:secret@/run").unwrap_err();
+        assert!(error.message().contains("s3://") && !error.message().contains("secret"), "{error}");
         let error = found("flie:///x").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("did you mean file://"), "{error}");

@@ -25,10 +25,13 @@ OBJECTS = {
     "error": "fixture.error",
     "text": "fixture.text",
     "setting": "fixture.settings",
+    "store_functions": "&store",
+    "listing": "listing",
 }
 STRINGS = {"uri": "fixture.uri", "path": '"eval/loss"', "key": '"eval"', "name": '"flag"', "dest_dir": "fixture.written_directory",
-           "json": '"{}"', "feature": '"s3"'}
-SCALARS = {"size_t": "0", "uint64_t": "0", "libresult_mode": "LIBRESULT_MODE_MIN", "libresult_progress_fn": "NULL"}
+           "json": '"{}"', "feature": '"s3"', "scheme": '"nulls"', "message": '"no"'}
+SCALARS = {"size_t": "0", "uint64_t": "0", "bool": "false", "libresult_mode": "LIBRESULT_MODE_MIN", "libresult_progress_fn": "NULL",
+           "libresult_code": "LIBRESULT_CODE_IO"}
 # What a function writes to the file at `uri`, or to a directory, which must not be there before.
 WRITES_A_FILE = re.compile(r"libresult_run_write_\w+|libresult_checkpoint_download")
 # The frame has one row, so that one number is an array of its rows.
@@ -46,7 +49,9 @@ ANSWERS_NO = {"libresult_failure_rank"}
 # Functions that say yes of nothing.
 YES_OF_NOTHING = {"libresult_frame_is_null"}
 # Pointers that may be NULL in a function that can fail; `settings` because its count is 0.
-FINE = {"cancel", "settings", "user_data"}
+FINE = {"cancel", "settings", "user_data", "destroy"}
+# What a call did that the next one must not find.
+AFTERWARDS = {"libresult_store_register": 'libresult_error_free(libresult_store_unregister("nulls"));'}
 OUT_SCALARS = {"bool", "size_t", "int64_t", "uint64_t", "double", "libresult_str", "libresult_mode", "libresult_skipped"}
 # Structs of others that a function fills, which have `release`.
 OUT_STRUCTS = {"struct ArrowArrayStream"}
@@ -126,6 +131,34 @@ static struct {
   const libresult_diagnostic *diagnostic;
   const libresult_value *metrics;
 } fixture;
+
+// A store that has nothing. Its listings are the only ones that there are.
+static libresult_listing *listing;
+static void test_in_listing(void);
+
+static libresult_error *list(void *user_data, const char *path, libresult_listing *into) {
+  listing = into;
+  if (user_data) test_in_listing();
+  check(path != NULL, "the store", "it is given a path");
+  return NULL;
+}
+
+static libresult_error *read_nothing(void *user_data, const char *path, uint64_t offset, void *into,
+                                     size_t len, size_t *out) {
+  (void)user_data, (void)path, (void)offset, (void)into, (void)len, (void)out;
+  return libresult_error_new(LIBRESULT_CODE_NOT_FOUND, "there is nothing");
+}
+
+static const libresult_store_functions store = {sizeof store, false, list, read_nothing, NULL};
+
+static void list_with_nulls(void) {
+  libresult_run *run = NULL;
+  fine(libresult_store_register("listing", &store, &listing, NULL), "a store is registered");
+  libresult_error *error = libresult_run_open("listing://run", NULL, 0, NULL, &run);
+  check(libresult_error_code(error) == LIBRESULT_CODE_IO && listing, "the store", "a name that is NULL is none");
+  libresult_error_free(error);
+  fine(libresult_store_unregister("listing"), "it is unregistered");
+}
 
 // What a call before wrote: a file, or a copy of the checkpoint.
 static void remove_written(void) {
@@ -231,8 +264,9 @@ static void tear_down(void) {
 
 class Parameter:
     def __init__(self, function, text):
+        function_pointer = re.fullmatch(r"void \(\*(\w+)\)\(void \*user_data\)", text)
         match = re.fullmatch(r"(.+?)\s*(\w+)", text)
-        self.type, self.name = match[1].replace(" *", "*"), match[2]
+        self.type, self.name = ("void*", function_pointer[1]) if function_pointer else (match[1].replace(" *", "*"), match[2])
         self.is_pointer = self.type.endswith("*")
         self.pointee = self.type[:-1].removeprefix("const ") if self.is_pointer else None
         self.is_out = self.type.endswith("**") or self.pointee in OUT_SCALARS | OUT_STRUCTS
@@ -309,6 +343,8 @@ class Function:
             if WRITES_A_FILE.fullmatch(self.name):
                 lines.append("remove_written();")
             lines.append(f"{'invalid' if bad else 'fine'}({call}, {label});")
+            if self.name in AFTERWARDS:
+                lines.append(AFTERWARDS[self.name])
             for p in outs:
                 if p.pointee in OUT_STRUCTS:
                     lines.append(f'check({"!" if bad else ""}{p.name}.release, {label}, "out is {"empty" if bad else "set"}");')
@@ -390,13 +426,18 @@ def main():
         sys.exit(f"nulls.py: not understood: {declared ^ {f.name for f in functions}}")
     print(PRELUDE)
     groups = [f for f in functions if f.pointers]
+    in_listing = [f for f in groups if any(p.pointee == "libresult_listing" for p in f.parameters)]
     for function in groups:
         print(f"static void test_{function.name}(void) {{\n{''.join(function.calls())}}}\n")
+    calls = "".join(f"  test_{function.name}();\n" for function in in_listing)
+    print(f"static void test_in_listing(void) {{\n{calls}}}\n")
     print("int main(int argc, char **argv) {\n"
           "  if (argc != 2) return fputs(\"usage: nulls SCRATCH\\n\", stderr), 2;\n"
           "  set_up(argv[1]);")
     for function in groups:
-        print(f"  test_{function.name}();")
+        if function not in in_listing:
+            print(f"  test_{function.name}();")
+    print("  list_with_nulls();")
     print("  tear_down();\n"
           "  printf(\"%d passed, %d failed\\n\", passed, failed);\n"
           "  return failed ? 1 : 0;\n}")

@@ -10,6 +10,7 @@
 #include <libresult.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -678,6 +679,167 @@ void metadata() {
   CHECK(read["step"].as_int64() == 2);
 }
 
+// ---- Stores ------------------------------------------------------------------------------------
+
+/// The directories below `root`, and what its functions throw.
+class Directories : public WritableStore {
+ public:
+  Directories(std::string root, bool concurrent) : root_(std::move(root)), concurrent_(concurrent) {
+    alive++;
+  }
+  ~Directories() override { alive--; }
+
+  bool concurrent() const noexcept override { return concurrent_; }
+
+  void list(std::string_view path, Listing &into) override {
+    if (in_list) in_list();
+    for (const auto &entry : std::filesystem::directory_iterator(at(path))) {
+      if (entry.is_directory()) {
+        into.add_directory(entry.path().filename().string());
+      } else {
+        into.add_file(entry.path().filename().c_str(), entry.file_size());
+      }
+    }
+  }
+
+  std::size_t read(std::string_view path, std::uint64_t offset, void *into,
+                   std::size_t len) override {
+    if (in_read) in_read(path);
+    // It ends with NUL.
+    CHECK(path.data()[path.size()] == 0);
+    std::ifstream file(at(path), std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(offset));
+    file.read(static_cast<char *>(into), static_cast<std::streamsize>(len));
+    return static_cast<std::size_t>(file.gcount());
+  }
+
+  void write(std::string_view path, std::string_view data) override {
+    if (in_write) in_write();
+    std::ofstream file(at(path), std::ios::binary);
+    file << data;
+  }
+
+  std::function<void()> in_list, in_write;
+  std::function<void(std::string_view)> in_read;
+  static inline std::atomic<int> alive = 0;
+
+ private:
+  std::string at(std::string_view path) const { return root_ + '/' + std::string(path); }
+
+  std::string root_;
+  bool concurrent_;
+};
+
+/// One that cannot be written to.
+class Nothing : public Store {
+ public:
+  void list(std::string_view, Listing &into) override { into.add_file("result.json", 0); }
+  std::size_t read(std::string_view, std::uint64_t, void *, std::size_t) override { return 0; }
+};
+
+void stores() {
+  for (const bool concurrent : {false, true}) {
+    const std::string directory = make_directory("of_a_store");
+    register_store("own", std::make_shared<Directories>(corpus, concurrent));
+    register_store(std::string("out"), std::make_unique<Directories>(directory, concurrent));
+    CHECK(Directories::alive == 2);
+    {
+      const Run run = Run::open("own://r260v1-nested/run"), here = Run::open(at("r260v1-nested"));
+      CHECK(run.uri() == "own://r260v1-nested/run" && run.path() == "r260v1-nested/run");
+      CHECK(run.filesystem() == "own" && run.metrics().to_json() == here.metrics().to_json());
+      const Frame frame = run.read_frame({{"threads", "4"}});
+      CHECK(frame.row_count() == here.read_frame().row_count());
+      run.write_csv("out://all.csv");
+      here.write_csv(directory + "here.csv");
+      std::ifstream there_file(directory + "all.csv"), here_file(directory + "here.csv");
+      CHECK(std::string(std::istreambuf_iterator<char>(there_file), {}) ==
+            std::string(std::istreambuf_iterator<char>(here_file), {}));
+      THROWS(run.write_csv("out://all.csv"), Code::io, "out://all.csv");
+      THROWS(Run::open("own://no/such"), Code::not_found, "own://no/such");
+
+      unregister_store("own");
+      THROWS(Run::open("own://r260v1-nested/run"), Code::invalid_argument, "own://");
+      CHECK(run.latest_checkpoint()->read_metadata().size() == 2);
+      CHECK(Directories::alive == 2);
+    }
+    CHECK(Directories::alive == 1);
+    unregister_store("out");
+    CHECK(Directories::alive == 0);
+  }
+  THROWS(unregister_store("own"), Code::invalid_argument, "own://");
+  THROWS(register_store("own", nullptr), Code::invalid_argument, "store");
+  THROWS(register_store("s3", std::make_shared<Directories>("", true)), Code::invalid_argument,
+         "s3://");
+  CHECK(Directories::alive == 0);
+
+  register_store("nothing", std::make_shared<Nothing>());
+  const Run run = Run::open("nothing://x");
+  THROWS(run.write_parquet("nothing://y"), Code::unsupported, "read-only");
+  unregister_store("nothing");
+}
+
+void store_exceptions() {
+  const auto store = std::make_shared<Directories>(corpus, false);
+  register_store("own", store);
+  const auto open = [] { return Run::open("own://r260v1-nested/run"); };
+
+  store->in_list = [] { throw Error(Code::permission, "the token is too old"); };
+  THROWS(open(), Code::permission, "own://r260v1-nested/run: the token is too old");
+  store->in_list = [] {
+    throw std::system_error(std::make_error_code(std::errc::permission_denied), "mine");
+  };
+  THROWS(open(), Code::permission, "mine");
+  store->in_list = nullptr;
+
+  // Any other exception arrives as it was thrown, of whatever type.
+  store->in_read = [](std::string_view) { throw std::out_of_range("mine"); };
+  try {
+    open();
+    CHECK(!"it throws");
+  } catch (const std::out_of_range &thrown) {
+    CHECK(std::string(thrown.what()) == "mine");
+  }
+  store->in_read = [](std::string_view) { throw 7; };
+  try {
+    open();
+    CHECK(!"it throws");
+  } catch (int thrown) {
+    CHECK(thrown == 7);
+  }
+  // One that a call got over is not thrown by the next.
+  store->in_read = [](std::string_view path) {
+    if (has(std::string(path), "/error.")) throw std::logic_error("not that");
+  };
+  const Run damaged = Run::open("own://r240v1-fail0/run");
+  CHECK(std::any_of(
+      damaged.diagnostics().begin(), damaged.diagnostics().end(),
+      [](const Diagnostic &found) { return has(std::string(found.message()), "not that"); }));
+  store->in_read = nullptr;
+  THROWS(Run::open("own://no/such"), Code::not_found, "own://no/such");
+  THROWS(Run::open("/no/such"), Code::not_found, "/no/such");
+
+  const Run run = open();
+  store->in_write = [] { throw std::bad_alloc(); };
+  try {
+    run.write_csv("own://file");
+    CHECK(!"it throws");
+  } catch (const std::bad_alloc &) {
+    CHECK(!std::filesystem::exists(corpus + "/file"));
+  }
+  unregister_store("own");
+
+  // From a thread of the library's own there is no way but the words.
+  const auto shared = std::make_shared<Directories>(corpus, true);
+  register_store("shared", shared);
+  const Run there = Run::open("shared://r260v1-nested/run");
+  const std::thread::id here = std::this_thread::get_id();
+  shared->in_read = [here](std::string_view) {
+    if (std::this_thread::get_id() != here) throw std::out_of_range("elsewhere");
+  };
+  THROWS(there.read_frame({{"threads", "4"}}), Code::io, "elsewhere");
+  unregister_store("shared");
+}
+
 // ---- Checkpoints that come home ----------------------------------------------------------------
 
 std::string text_of(const std::filesystem::path &path) {
@@ -781,6 +943,8 @@ int main(int argc, char **argv) {
     progress();
     lifetimes();
     metadata();
+    stores();
+    store_exceptions();
     transfers();
     CHECK(version() == std::to_string(LIBRESULT_VERSION_MAJOR) + '.' +
                            std::to_string(LIBRESULT_VERSION_MINOR) + '.' +

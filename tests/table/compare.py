@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir, "corpus"))
@@ -186,19 +187,52 @@ def same_members(expected, got, ordered):
 # ---- Cases ----------------------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """How the paths of this machine are called in a store that has the same files."""
+    template: str = "{path}"  # of a URI; {quoted} is the path with percent escapes, and a query follows what is answered
+    filesystem: str = ""  # what Ray calls it, if not as the scheme
+    has_links: bool = True  # whether it shows links that lead nowhere
+    is_listed: bool = True  # whether it tells which files and directories there are
+
+    def opened(self, path):
+        return self.template.format(path=path, quoted=urllib.parse.quote(path))
+
+    def uri(self, path):
+        """What leads there again."""
+        return self.shown(path)
+
+    def shown(self, path):
+        """What messages call it."""
+        return Store(self.template.split("?")[0]).opened(path)
+
+    def path(self, path):
+        return self.template.split("://", 1)[-1].split("?")[0].replace("{quoted}", "{path}").format(path=path)
+
+    @property
+    def name(self):
+        return self.filesystem or (self.template.split("://")[0] if "://" in self.template else "local")
+
+
 @dataclasses.dataclass
 class Case:
     name: str
     family: str
-    path: str  # what is opened
+    path: str  # where it is on this machine
     expected: dict
     powerless: bool = False  # whether it is opened without the capabilities of root
     events: str = ""  # the setting `events`
     strict: bool = False  # whether the setting `strict` is true
+    store: "Store" = dataclasses.field(default_factory=lambda: Store())  # where it is opened
+
+    @property
+    def opened(self):
+        return self.store.opened(self.path)
 
     @property
     def settings(self):
-        return [("events", self.events)] * bool(self.events) + [("strict", "true")] * self.strict
+        events = [("events", self.store.opened(self.events)), ("events_path", self.path)] if self.events else []
+        return events[: 2 if self.store.path(self.path) != self.path else 1] + [("strict", "true")] * self.strict
 
     @property
     def title(self):
@@ -278,7 +312,7 @@ def run(command, cases):
     fields = []
     for case in cases:
         settings = [text for setting in case.settings for text in setting]
-        fields += [case.path, str(len(case.settings)), *settings, str(len(case.metrics)), *case.metrics, *frames.ASKED]
+        fields += [case.opened, str(len(case.settings)), *settings, str(len(case.metrics)), *case.metrics, *frames.ASKED]
     try:
         done = subprocess.run(command, input=b"".join(os.fsencode(field) + b"\0" for field in fields), stdout=subprocess.PIPE,
                               timeout=PROGRAM_SECONDS, check=False)
@@ -319,28 +353,30 @@ def check_answer(case, answer, ordered):
 
 def expected_error(case):
     code = case.expected["error"]
-    words = {"not_a_run": lambda: words_for_no_run(case.path), "corrupt": lambda: [SNAPSHOT],
+    where = case.store.shown(case.path)
+    words = {"not_a_run": lambda: words_for_no_run(case), "corrupt": lambda: [SNAPSHOT],
              "permission": lambda: [SNAPSHOT], "damaged": lambda: ["strict"], "not_found": list}[code]()
 
     def holds(message):
-        if not isinstance(message, str) or case.path not in message:
+        if not isinstance(message, str) or where not in message:
             return False
-        rest = message.replace(case.path, "")
+        rest = message.replace(where, "")
         if code == "not_found":
             return not any(word in rest for word in (SNAPSHOT, "result.json", "experiment"))
         if code == "damaged" and not any(f"({damage}, " in rest for damage in case.expected["damage"]):
             return False
         return all(word in rest for word in words)
 
-    what = f"a message that names {case.path}" + "".join(f", {word}" for word in words)
+    what = f"a message that names {where}" + "".join(f", {word}" for word in words)
     code_in_c = {"not_a_run": "not_found", "damaged": "corrupt"}.get(code, code)
     return Record(error=Record(code=code_in_c, message=Matches(what, holds)))
 
 
-def words_for_no_run(path):
+def words_for_no_run(case):
     """What a message must say of what is there instead of a run."""
+    path = case.path
     if os.path.islink(path) and not os.path.exists(path):
-        return ["link"]
+        return ["link"] if case.store.has_links else []
     if os.path.isfile(path):
         return ["file"]
     names = os.listdir(path)
@@ -354,18 +390,20 @@ def words_for_no_run(path):
 
 def expected_answer(case):
     """The answer, with a `Matches` where the golden leaves room or another check looks closer."""
-    e, path = case.expected, case.path
-    checkpoints = [expected_checkpoint(path, one["name"], one["index"], one["report_index"],
-                                       "present" if one["exists"] else "absent", one["status"], one["metrics"])
+    e, store, path = case.expected, case.store, case.path
+    present = "present" if store.is_listed else "unknown"
+    checkpoints = [expected_checkpoint(case, one["name"], one["index"], one["report_index"],
+                                       present if one["exists"] else "absent", one["status"], one["metrics"])
                    for one in e["checkpoints"]]
     by_name = {one["name"]: one for one in checkpoints}
     return Record(
-        layout=e["layout"], ray_version=e["ray_version"] or "", uri=path, path=path, filesystem="local",
+        layout=e["layout"], ray_version=e["ray_version"] or "", uri=store.uri(path), path=store.path(path),
+        filesystem=store.name,
         metrics=e["metrics"],
         checkpoint=by_name.get(e["checkpoint"]), resume=by_name.get(e["resume"]),
         checkpoints=checkpoints,
-        leftovers=[expected_checkpoint(path, name, None, None, "present", "uncommitted", None) for name in e["leftovers"]],
-        named=[expected_named(path, name, e["best"][name]) for name in case.metrics],
+        leftovers=[expected_checkpoint(case, name, None, None, "present", "uncommitted", None) for name in e["leftovers"]],
+        named=[expected_named(store.path(path), name, e["best"][name]) for name in case.metrics],
         failure=expected_failure(e["failure"], failed_workers(case)),
         config=Record(presence=e["config"]["presence"], value=e["config"]["value"], source=source_of(e["config"])),
         return_value=Record(presence=e["return_value"]["presence"], value=None, source=""),
@@ -373,12 +411,12 @@ def expected_answer(case):
         diagnostics=list_of("code", "severity", "file", "line", "message"), json=ANY, frames=ANY)
 
 
-def expected_checkpoint(path, name, index, report_index, presence, status, metrics):
-    where = f"{path}/{name}"
+def expected_checkpoint(case, name, index, report_index, presence, status, metrics):
+    store, where = case.store, f"{case.path}/{name}"
     # In the API it is a uint64_t.
     if report_index is not None and not 0 <= report_index < 1 << 64:
         report_index = None
-    return Record(name=name, uri=where, path=where, filesystem="local", index=index, report_index=report_index,
+    return Record(name=name, uri=store.uri(where), path=store.path(where), filesystem=store.name, index=index, report_index=report_index,
                   presence=presence, status=status, metrics=metrics)
 
 
@@ -796,6 +834,14 @@ def compare(options, scratch):
     everything = load_cases(options.corpus, scratch, with_settings=True)
     cases = [case for case in everything if fnmatch.fnmatchcase(case.name, options.case)
              and (options.max_size is None or size_of(case.path) + size_of(case.events) <= options.max_size)]
+    return compare_cases(options, scratch, [dataclasses.replace(case, store=store_of(options)) for case in cases])
+
+
+def store_of(options):
+    return Store(options.uri, options.filesystem, has_links="://" not in options.uri)
+
+
+def compare_cases(options, scratch, cases):
     lines, faults = ask([*shlex.split(options.under), os.path.abspath(options.program)], cases)
     if options.dump:
         dump(options.dump, cases, lines, scratch)
@@ -834,6 +880,9 @@ def parse_options():
     parser.add_argument("--scratch", metavar="DIR", help="where the run directories are, or are made and stay for later runs")
     parser.add_argument("--language", default="", metavar="NAME", help="stands before the last line")
     parser.add_argument("--under", default="", metavar="COMMAND", help="what runs the program, such as valgrind")
+    parser.add_argument("--uri", default="{path}", metavar="TEMPLATE",
+                        help="opens this instead of a path, such as own://{path} or s3://bucket{quoted}?region=eu-1")
+    parser.add_argument("--filesystem", default="", metavar="NAME", help="what Ray calls that store, if not as its scheme")
     parser.add_argument("--case", default="*", metavar="PATTERN", help="only the cases of this name")
     parser.add_argument("--max-size", type=int, metavar="BYTES", help="only the cases with at most so many bytes of files")
     parser.add_argument("--unordered", action="store_true", help="the members of objects have no order in this language")

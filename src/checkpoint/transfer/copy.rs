@@ -128,13 +128,9 @@ fn open_blob(source: &Location, wanted: &FileBelow, cancel: Option<&Cancel>) -> 
 
 /// A file that is not there any more has changed, too.
 fn changed_or(error: StorageError, wanted: &FileBelow) -> Stop {
-    match error.fault {
-        Fault::Changed | Fault::NotFound | Fault::NotADirectory | Fault::NotAFile => {
-            Stop::Changed(wanted.name.clone())
-        }
-        Fault::Permission | Fault::TooLarge(_) | Fault::Cancelled | Fault::CannotList => error.into(),
-        Fault::Unsupported(_) | Fault::Io(_) => error.into(),
-    }
+    let has_changed =
+        matches!(error.fault, Fault::Changed | Fault::NotFound | Fault::NotADirectory | Fault::NotAFile);
+    if has_changed { Stop::Changed(wanted.name.clone()) } else { error.into() }
 }
 
 /// Room for one part, which a thread uses again and again.

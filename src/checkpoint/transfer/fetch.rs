@@ -58,7 +58,7 @@ impl Fetch<'_> {
         if pieces > 0 {
             let state = Shared { files, queue: Mutex::new(queue), done: &done, ways: Ways::default() };
             let work = |cancel: Option<&Cancel>, pause: Pause| self.fetch(&state, cancel, pause);
-            let threads = if store.is_concurrent() { threads(pieces) } else { 0 };
+            let threads = if store.is_bound_to_caller() { 0 } else { threads(pieces) };
             crew::run(threads, cancel, &work, tell)?;
         }
         let (next, count) = (AtomicUsize::new(0), self.plan.files.len());

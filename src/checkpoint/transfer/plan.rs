@@ -31,11 +31,9 @@ impl Plan {
 
 /// All files of a checkpoint; fails with `NotFound` if its directory is not there.
 pub(super) fn files_of(source: &Location, cancel: Option<&Cancel>) -> Result<Vec<FileBelow>> {
-    source.walk(cancel).map_err(|error| match error.fault {
-        Fault::NotFound | Fault::NotADirectory if error.path == source.path => gone(source),
-        Fault::NotFound | Fault::NotADirectory | Fault::NotAFile | Fault::Permission => error.into(),
-        Fault::Changed | Fault::TooLarge(_) | Fault::Cancelled | Fault::CannotList => error.into(),
-        Fault::Unsupported(_) | Fault::Io(_) => error.into(),
+    source.walk(cancel).map_err(|error| {
+        let is_missing = matches!(error.fault, Fault::NotFound | Fault::NotADirectory);
+        if is_missing && error.path == source.to_string() { gone(source) } else { error.into() }
     })
 }
 

@@ -108,7 +108,7 @@ impl Logs<'_> {
             }
             Err(error) if matches!(error.fault, Fault::NotFound) => Ok(None),
             Err(error) => {
-                let message = format!("the log could not be read and counts as empty: {}", error.fault);
+                let message = format!("the log could not be read and counts as empty: {}", error.reason());
                 diagnostics.add(Finding::UnreadableFile, &file.to_string(), message);
                 Ok(None)
             }

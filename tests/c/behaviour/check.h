@@ -88,6 +88,7 @@ void test_events(void);
 void test_frame(void);
 void test_metadata(void);
 void test_objects(void);
+void test_store(void);
 void test_transfer(void);
 void test_values(void);
 void test_write(void);

@@ -76,8 +76,8 @@ static void settings(void) {
         "empty");
   FAILS(open_events(run_path.text, none.text, "", &run), LIBRESULT_CODE_INVALID_ARGUMENT,
         "events_path", "empty");
-  FAILS(open_events(run_path.text, "s3://bucket/logs", NULL, &run), LIBRESULT_CODE_UNSUPPORTED,
-        "setting events", "s3://");
+  FAILS(open_events(run_path.text, "hdfs://host/logs", NULL, &run), LIBRESULT_CODE_INVALID_ARGUMENT,
+        "setting events", "hdfs://");
   // What is wrong with the run comes first.
   FAILS(open_events(here.text, none.text, NULL, &run), LIBRESULT_CODE_NOT_FOUND, here.text);
   FAILS(open_events(at("%s/v2-snapshot-torn/run", corpus).text, none.text, NULL, &run),

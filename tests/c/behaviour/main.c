@@ -23,6 +23,7 @@ int main(int argc, char **argv) {
   test_frame();
   test_metadata();
   test_objects();
+  test_store();
   test_transfer();
   test_values();
   test_write();

@@ -314,7 +314,7 @@ static void bad_settings(void) {
     FAILS(plainly(write, run, NULL), LIBRESULT_CODE_INVALID_ARGUMENT, "uri");
     FAILS(plainly(write, run, ""), LIBRESULT_CODE_INVALID_ARGUMENT, "empty");
     FAILS(plainly(write, run, "\xff"), LIBRESULT_CODE_INVALID_ARGUMENT, "uri", "UTF-8");
-    FAILS(plainly(write, run, "s3://bucket/file"), LIBRESULT_CODE_UNSUPPORTED, "s3://");
+    FAILS(plainly(write, run, "hdfs://host/file"), LIBRESULT_CODE_INVALID_ARGUMENT, "hdfs://");
     FAILS(write(run, file.text, NULL, 1, NULL, NULL, NULL), LIBRESULT_CODE_INVALID_ARGUMENT,
           "settings");
   }

@@ -21,6 +21,11 @@ import (
 )
 
 func main() {
+	// The files of this machine, as those of a store.
+	if err := libresult.RegisterStore("gofs", libresult.FSStore(os.DirFS("/"))); err != nil {
+		fmt.Fprintln(os.Stderr, "answers:", err)
+		os.Exit(1)
+	}
 	if err := answerAll(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "answers:", err)
 		os.Exit(1)

@@ -1,0 +1,179 @@
+//! A connection to a bucket: made when first needed, shared by all that ask for the same one in the same way.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use object_store::{ObjectStore, RetryConfig};
+use tokio::sync::OnceCell;
+
+use super::config::{Config, Kind};
+use super::fault::fault;
+use super::per_process::PerProcess;
+use super::runtime::{self, Task};
+use super::wire::{self, Connector, Seen};
+use crate::cancel::Cancel;
+use crate::storage::Fault;
+
+/// More connections than this are not kept for whoever comes next.
+const MOST_KEPT: usize = 64;
+
+/// A bucket, and who asks for it.
+pub(super) struct Connection {
+    pub config: Config,
+    store: PerProcess<OnceCell<Arc<dyn ObjectStore>>>,
+    /// The same in the region where the bucket is, if it is not where the caller said.
+    elsewhere: OnceLock<Arc<Connection>>,
+}
+
+impl Connection {
+    /// The connection for `config`: one that is there, or a new one.
+    pub(super) fn to(config: Config) -> Arc<Connection> {
+        type Kept = Mutex<HashMap<Config, Arc<Connection>>>;
+        static KEPT: PerProcess<Kept> = PerProcess::new();
+        let mut kept = KEPT.get_or_init(Kept::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = kept.get(&config) {
+            return connection.clone();
+        }
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        let connection = Arc::new(Connection {
+            config: config.clone(),
+            store: PerProcess::new(),
+            elsewhere: OnceLock::new(),
+        });
+        kept.insert(config, connection.clone());
+        connection
+    }
+
+    /// The connection to use: this one, or the one to the right region.
+    pub(super) fn current(self: &Arc<Self>) -> Arc<Connection> {
+        self.elsewhere.get().cloned().unwrap_or_else(|| self.clone())
+    }
+
+    /// Does something at the bucket; if that turns out to be in another region, there.
+    pub(super) fn again_elsewhere<T>(
+        self: &Arc<Self>,
+        mut operation: impl FnMut(Arc<Connection>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match operation(self.current()) {
+            Err(Fault::Region(region)) => operation(self.move_to(&region)?),
+            outcome => outcome,
+        }
+    }
+
+    /// Goes on in another region, unless the caller chose this one.
+    fn move_to(self: &Arc<Self>, region: &str) -> Result<Arc<Connection>, Fault> {
+        let is_chosen = self.config.get("region").is_some() || self.elsewhere.get().is_some();
+        if is_chosen {
+            let here = self.config.get("region").unwrap_or("the one tried");
+            return Err(Fault::Region(format!("{region}, not in {here}: set region={region}")));
+        }
+        let mut config = self.config.clone();
+        config.given.insert("region", region.to_owned());
+        Ok(self.elsewhere.get_or_init(|| Connection::to(config)).clone())
+    }
+
+    /// Starts an operation of the store on the threads for it.
+    pub(super) fn start<T: Send + 'static, O: Future<Output = object_store::Result<T>> + Send + 'static>(
+        self: &Arc<Self>,
+        operation: impl FnOnce(Arc<dyn ObjectStore>) -> O + Send + 'static,
+    ) -> Result<Coming<T>, Fault> {
+        let connection = self.clone();
+        let (sender, receiver) = channel();
+        let task = runtime::spawn(async move {
+            // Nobody waits any more for what was given up.
+            let _ = sender.send(connection.operate(operation).await);
+        })?;
+        Ok(Coming { task, receiver })
+    }
+
+    /// Runs an operation of the store, and waits for its outcome. Tells what was seen on the wire.
+    pub(super) fn run<T: Send + 'static, O: Future<Output = object_store::Result<T>> + Send + 'static>(
+        self: &Arc<Self>,
+        cancel: Option<&Cancel>,
+        operation: impl FnOnce(Arc<dyn ObjectStore>) -> O + Send + 'static,
+    ) -> Result<(T, Seen), Fault> {
+        self.start(operation)?.wait(cancel)
+    }
+
+    async fn operate<T, O: Future<Output = object_store::Result<T>>>(
+        &self,
+        operation: impl FnOnce(Arc<dyn ObjectStore>) -> O,
+    ) -> Result<(T, Seen), Fault> {
+        let store = self.store().await?;
+        let (outcome, mut seen) = wire::watch(operation(store)).await;
+        match outcome {
+            Ok(value) => Ok((value, seen)),
+            Err(error) => Err(fault(&error, seen.refusal.take(), &self.config)),
+        }
+    }
+
+    /// The store. Runs on the threads for requests, which credentials may need.
+    pub(super) async fn store(&self) -> Result<Arc<dyn ObjectStore>, Fault> {
+        let cell = self.store.get_or_init(OnceCell::new);
+        cell.get_or_try_init(|| connect(&self.config)).await.cloned()
+    }
+}
+
+/// What an operation will give.
+pub(super) struct Coming<T> {
+    task: Task,
+    receiver: Receiver<Result<(T, Seen), Fault>>,
+}
+
+impl<T> Coming<T> {
+    pub(super) fn wait(self, cancel: Option<&Cancel>) -> Result<(T, Seen), Fault> {
+        runtime::receive(&self.receiver, &self.task, cancel)?
+    }
+}
+
+async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
+    match config.kind {
+        #[cfg(feature = "s3")]
+        Kind::S3 => super::s3::connect(config).await,
+        #[cfg(feature = "gs")]
+        Kind::Gcs => super::gcs::connect(config).await,
+        #[cfg(feature = "abfs")]
+        Kind::Azure => super::azure::connect(config).await,
+        #[cfg(feature = "http")]
+        Kind::Web => super::web::connect(config),
+        Kind::Memory => Ok(super::memory(&config.bucket)),
+    }
+}
+
+impl Config {
+    /// How requests of this store are sent.
+    pub(super) fn connector(&self) -> Result<Connector, Fault> {
+        let read = |path: &str| {
+            std::fs::read(path)
+                .map_err(|error| Fault::Setup(format!("setting tls_ca_file_path: {path}: {error}")))
+        };
+        Ok(Connector {
+            timeouts: self.timeouts(),
+            authorities: self.get("tls_ca_file_path").map(read).transpose()?,
+            is_web: self.kind.is_web(),
+            uses_proxies: true,
+        })
+    }
+
+    /// How often, and for how long, a request that failed is sent again.
+    pub(super) fn retries(&self) -> RetryConfig {
+        RetryConfig {
+            backoff: object_store::BackoffConfig::default(),
+            max_retries: 5,
+            retry_timeout: std::time::Duration::from_secs(60),
+        }
+    }
+}
+
+/// The fault of a store that could not be set up.
+pub(super) fn setup(error: &object_store::Error) -> Fault {
+    Fault::Setup(super::wire::causes(error))
+}
+
+/// Whether plain HTTP is allowed: only to whom the caller named.
+pub(super) fn is_plain(endpoint: &Option<String>) -> bool {
+    endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"))
+}
