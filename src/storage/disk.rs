@@ -72,9 +72,16 @@ pub(crate) fn write_out(file: &File, offset: u64, length: u64) -> io::Result<()>
     where_possible(sys::write_out(file, offset, length)).map(|_| ())
 }
 
-/// Keeps the signal handlers of the host off this thread.
-pub(crate) fn block_signals() {
-    sys::block_signals();
+/// Starts threads that no signal handler of the host ever runs on: they get what this thread lets wait.
+pub(crate) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
+    struct Blocked(sys::SignalMask);
+    impl Drop for Blocked {
+        fn drop(&mut self) {
+            sys::unblock_signals(&self.0);
+        }
+    }
+    let _blocked = Blocked(sys::block_signals());
+    start()
 }
 
 /// The directory where this user's programs keep what can be had again.

@@ -76,14 +76,24 @@ pub(super) fn write_out(file: &File, offset: u64, length: u64) -> io::Result<()>
     outcome(unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, ALL) })
 }
 
-/// Blocks all signals for this thread.
-pub(super) fn block_signals() {
-    // SAFETY: all zero is a valid `sigset_t`; it is filled in below, and outlives the calls.
+/// The signals that a thread lets wait.
+pub(super) struct SignalMask(libc::sigset_t);
+
+/// Lets all signals wait for this thread, and the threads that it starts. Returns what was before.
+pub(super) fn block_signals() -> SignalMask {
+    // SAFETY: all zero is a valid `sigset_t`; both are filled in below, and outlive the calls.
     unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = std::mem::zeroed();
         libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        SignalMask(before)
     }
+}
+
+/// Takes that back.
+pub(super) fn unblock_signals(before: &SignalMask) {
+    // SAFETY: the set outlives the call.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before.0, ptr::null_mut()) };
 }
 
 fn outcome(status: libc::c_int) -> io::Result<()> {

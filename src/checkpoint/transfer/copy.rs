@@ -20,6 +20,9 @@ pub(super) struct Ways {
     no_copy_range: AtomicBool,
 }
 
+/// From which size on it is worth knowing beforehand that the disk is full.
+const RESERVE_FROM: u64 = 1 << 20;
+
 /// A file that is being fetched.
 pub(super) struct Copy {
     blob: Box<dyn Blob>,
@@ -52,7 +55,8 @@ impl Copy {
                 ways.no_clone.store(!is_whole, Relaxed);
             }
             Some(_) => {}
-            None => disk::reserve(&file, size).map_err(unwritable)?,
+            None if size >= RESERVE_FROM => disk::reserve(&file, size).map_err(unwritable)?,
+            None => {}
         }
         file.set_len(size).map_err(unwritable)?;
         Ok(Copy { blob, file, path, is_whole })

@@ -18,17 +18,15 @@ pub(super) type Work<'a> = &'a (dyn Fn(Option<&Cancel>, Pause) -> Result<(), Sto
 pub(super) fn run(threads: usize, cancel: Option<&Cancel>, work: Work, tell: Pause) -> Result<(), Stop> {
     let crew = Crew::default();
     std::thread::scope(|scope| {
-        let mut started = 0;
-        while started < threads {
+        let start = || {
             lock(&crew.state).running += 1;
             let thread = std::thread::Builder::new().name("libresult".to_owned());
-            if thread.spawn_scoped(scope, || crew.join_in(work)).is_err() {
-                // As many as the system has will do.
-                lock(&crew.state).running -= 1;
-                break;
-            }
-            started += 1;
-        }
+            let is_started = thread.spawn_scoped(scope, || crew.join_in(work)).is_ok();
+            lock(&crew.state).running -= usize::from(!is_started);
+            is_started
+        };
+        // As many as the system has will do.
+        let started = disk::with_signals_blocked(|| (0..threads).take_while(|_| start()).count());
         if started == 0 { work(cancel, tell) } else { crew.wait(tell) }
     })
 }
@@ -49,7 +47,6 @@ struct State {
 
 impl Crew {
     fn join_in(&self, work: Work) {
-        disk::block_signals();
         let _leaving = Leaving(self);
         if let Err(failure) = work(Some(&self.stop), &mut || cancel::check(Some(&self.stop))) {
             self.end(failure);

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::per_process::PerProcess;
 use crate::cancel::Cancel;
-use crate::storage::{Fault, sys};
+use crate::storage::{Fault, disk};
 
 static RUNTIME: PerProcess<Runtime> = PerProcess::new();
 
@@ -24,9 +24,10 @@ fn runtime() -> Result<&'static Runtime, Fault> {
 
 fn start() -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    // A host's handlers must not run on these, and a closed connection must not end the host by SIGPIPE.
-    builder.on_thread_start(sys::block_signals).thread_name("libresult-io").worker_threads(2);
-    builder.enable_io().enable_time().build()
+    builder.thread_name("libresult-io").worker_threads(2).enable_io().enable_time();
+    // A host's handlers must not run on these, and a closed connection must not end the host by SIGPIPE. The threads have
+    // what this one has from their first moment on, and so have those that they start themselves.
+    disk::with_signals_blocked(|| builder.build())
 }
 
 /// A task that ends when this is dropped.

@@ -4,10 +4,12 @@
 
 #include "check.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 // ---- Helpers -----------------------------------------------------------------------------------
@@ -114,6 +116,35 @@ static void stopped(void) {
         LIBRESULT_CODE_CANCELLED, "cancelled");
   CHECK(!directory && !files && read == 0 && count_entries(place.home.text) == 1);
   libresult_cancel_free(cancel);
+  libresult_checkpoint_free(place.checkpoint);
+}
+
+static pthread_t main_thread;
+static volatile sig_atomic_t alarms, elsewhere;
+
+static void on_alarm(int signal) {
+  (void)signal;
+  alarms++;
+  elsewhere += !pthread_equal(pthread_self(), main_thread);
+}
+
+// The handlers of the host run on none of the library's threads.
+static void alarms_ring_at_home(void) {
+  struct place place = make_place();
+  main_thread = pthread_self();
+  struct sigaction action = {.sa_handler = on_alarm}, usual;
+  struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+  CHECK(sigaction(SIGALRM, &action, &usual) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
+  for (int i = 0; i < 50 || (i < 5000 && alarms < 10); i++) {
+    const libresult_setting settings[] = {{"on_exists", "replace"}, {"part_bytes", "4096"}};
+    libresult_error *error =
+        libresult_checkpoint_download(place.checkpoint, place.dest.text, settings, 2, NULL, NULL, NULL);
+    if (error) WORKS(error);
+  }
+  CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0 && sigaction(SIGALRM, &usual, NULL) == 0);
+  CHECK(alarms >= 10);
+  CHECK(elsewhere == 0);
+  CHECK(is_copy(place));
   libresult_checkpoint_free(place.checkpoint);
 }
 
@@ -253,6 +284,7 @@ void test_transfer(void) {
   some_files();
   links();
   stopped();
+  alarms_ring_at_home();
   places_that_are_none();
   full_disk();
   as_another_user("r260v1-nested", a_read_only_directory);
