@@ -62,7 +62,7 @@ impl Copy {
         Ok(Copy { blob, file, path, is_whole })
     }
 
-    /// Fetches a range, by way of a buffer that is as long.
+    /// Fetches a range: in pieces, or by way of a buffer that is as long.
     pub(super) fn range(
         &self,
         source: &Location,
@@ -85,6 +85,31 @@ impl Copy {
                 None => ways.no_copy_range.store(true, Relaxed),
             }
         }
+        let (mut at, mut failure) = (offset, None);
+        let mut write = |bytes: &[u8]| {
+            failure = self.file.write_all_at(bytes, at).err();
+            at += bytes.len() as u64;
+            failure.is_none()
+        };
+        let read = self.blob.read_pieces(offset, length, &mut write, cancel);
+        failure.map_or(Ok(()), |error| Err(unwritable(error)))?;
+        match read {
+            Some(read) => read.map_err(|error| changed_or(error, wanted))?,
+            None => self.by_buffer(source, wanted, range, buffer, cancel)?,
+        }
+        // The disk is busy with it while the next range comes.
+        disk::begin_to_write_out(&self.file, offset, length).map_err(unwritable)
+    }
+
+    fn by_buffer(
+        &self,
+        source: &Location,
+        wanted: &FileBelow,
+        range: Range<u64>,
+        buffer: &mut Buffer,
+        cancel: Option<&Cancel>,
+    ) -> Result<(), Stop> {
+        let (offset, length) = (range.start, range.end - range.start);
         let buffer = buffer.of(length)?;
         let read = self.blob.read_at(offset, buffer, cancel).map_err(|error| changed_or(error, wanted))?;
         if read < buffer.len() {
@@ -93,7 +118,8 @@ impl Copy {
             let message = format!("{source}/{name}: the store gave {short}, of {size} in all");
             return Err(Stop::Failed(Error::new(Code::Io, message)));
         }
-        self.file.write_all_at(buffer, offset).map_err(unwritable)
+        let written = self.file.write_all_at(buffer, offset);
+        written.map_err(|error| Stop::Failed(failed(&self.path, "it cannot be written", &error)))
     }
 
     /// Makes sure that a file of this machine was not written to while it was copied; a store looks itself, at each read.
