@@ -5,10 +5,12 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::caller::{Stop, failed};
+use super::crew::lock;
 use crate::cancel::{self, Cancel};
 use crate::error::{Code, Error};
 use crate::storage::{Blob, Fault, FileBelow, Location, StorageError, disk};
@@ -28,6 +30,8 @@ pub(super) struct Copy {
     blob: Box<dyn Blob>,
     file: File,
     path: PathBuf,
+    /// The kernel lets one thread write to a file at a time; the others would keep cores busy by waiting for it.
+    writing: Mutex<()>,
     /// Whether it was all there at once.
     is_whole: bool,
 }
@@ -59,7 +63,7 @@ impl Copy {
             None => {}
         }
         file.set_len(size).map_err(unwritable)?;
-        Ok(Copy { blob, file, path, is_whole })
+        Ok(Copy { blob, file, path, writing: Mutex::new(()), is_whole })
     }
 
     /// Fetches a range: in pieces, or by way of a buffer that is as long.
@@ -87,6 +91,7 @@ impl Copy {
         }
         let (mut at, mut failure) = (offset, None);
         let mut write = |bytes: &[u8]| {
+            let _turn = lock(&self.writing);
             failure = self.file.write_all_at(bytes, at).err();
             at += bytes.len() as u64;
             failure.is_none()

@@ -21,7 +21,7 @@ const CHUNK: u64 = if cfg!(test) { 64 } else { 4 << 20 };
 /// What a reader needs kept: the chunk that it reads, the one before and the one after.
 const CHUNKS_OF_READER: usize = 3;
 /// Parts of an answer that nobody has taken yet.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 8;
 
 /// A file of a remote store.
 pub(super) struct RemoteBlob {
