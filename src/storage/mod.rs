@@ -180,6 +180,16 @@ pub(crate) trait Blob: Send + Sync {
 
     /// Reads from `offset` on; less than `into` holds only at the end of the file.
     fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError>;
+
+    /// The same of what nobody reads again: nothing else is asked for, and nothing kept.
+    fn read_once_at(
+        &self,
+        offset: u64,
+        into: &mut [u8],
+        cancel: Option<&Cancel>,
+    ) -> Result<usize, StorageError> {
+        self.read_at(offset, into, cancel)
+    }
 }
 
 /// The content of a file, which is still open.
