@@ -238,7 +238,7 @@ def what_passes_is_gone_through(proxy):
     checkpoint = open_checkpoint(put_checkpoint(proxy, SOME))
     busy = {"status": 503, "times": 2, "body": xml("SlowDown", "Slow down.")}
     for rule in (busy, of_model(cut=70_000, times=1), of_model(reset=70_000, times=1), of_model(reset="before", times=1),
-                 of_model(reset="after", times=1), of_model(delay=0.4), of_model(throttle=500_000)):
+                 of_model(reset="after", times=1), of_model(delay=0.2), of_model(throttle=800_000)):
         proxy.do(rule)
         with place() as destination, within(12):
             checkpoint.download(destination)
@@ -491,7 +491,7 @@ def kill_within(child, moments, directory, most):
     child.kill()
 
 
-@test(*BUCKETS, alone=True)
+@test("s3", "abfs", alone=True)
 def killed_at_any_moment_it_is_whole_or_absent(proxy):
     files = {**SOME, **{f"shard_{number}": noise(number, 60_000) for number in range(5)}}
     total, part, parallel = sum(map(len, files.values())), 16_384, 3
@@ -548,7 +548,7 @@ def killed_at_any_moment_a_replaced_directory_is_old_or_new(proxy):
         start = time.monotonic()
         equal(forked(lambda: replace(0)).wait(), 0)
         took, there = time.monotonic() - start, 0
-        for _ in range(40):
+        for _ in range(25):
             child = forked(lambda there=there: replace(1 - there))
             time.sleep(moments.random() * 1.6 * took)
             child.kill()

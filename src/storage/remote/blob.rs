@@ -222,7 +222,7 @@ pub(super) fn read_range(
     let mut fetch = Fetch::start(&file, offset..offset.saturating_add(length))?;
     let size = match fetch.head(cancel) {
         Ok(head) => head.size,
-        // No state was asked for, so this says that the file ends before.
+        // Of a file of which nothing was known, this says that it ends before.
         Err(Fault::Changed) => return Ok(0),
         Err(fault) => return Err(fault),
     };
@@ -345,8 +345,13 @@ impl File {
     /// Asks for a range, and hands on what comes until nobody wants more.
     async fn request(&self, range: Range<u64>, taker: &Taker) -> Result<(), Fault> {
         let store = self.connection.store().await?;
+        let is_inside = range.start > 0;
         let (outcome, seen) = wire::watch(self.answer(&*store, range, taker)).await;
-        outcome.map_err(|error| super::fault::fault(&error, seen.refusal, &self.connection.config))
+        outcome.map_err(|error| match seen {
+            // The file ends before it: it is not as long as it was.
+            seen if is_inside && seen.is_behind_the_end() => Fault::Changed,
+            seen => super::fault::fault(&error, seen.refusal, &self.connection.config),
+        })
     }
 
     async fn answer(

@@ -62,6 +62,13 @@ pub(super) struct Seen {
     pub markers: usize,
 }
 
+impl Seen {
+    /// Whether the last answer was that the file has no such range.
+    pub(super) fn is_behind_the_end(&self) -> bool {
+        self.status == Some(StatusCode::RANGE_NOT_SATISFIABLE)
+    }
+}
+
 tokio::task_local! {
     static SEEN: RefCell<Seen>;
 }
@@ -252,12 +259,14 @@ fn is_compressed(response: &HttpResponse) -> bool {
     !matches!(coding(response), "identity" | "")
 }
 
-/// Whether it is a range of no bytes, such as `bytes 10-9/10`: so some answer who was asked for what is behind the end.
+/// Whether it is a range of no bytes, such as `bytes 10-9/10`: so Azurite answers who asks for what is behind the end.
 fn is_range_of_none(headers: &HeaderMap) -> bool {
-    let range = headers.get(CONTENT_RANGE).and_then(|range| range.to_str().ok()?.strip_prefix("bytes "));
-    let (start, end) = range.and_then(|range| range.split_once('/')?.0.split_once('-')).unwrap_or_default();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let range =
+        text(CONTENT_RANGE).strip_prefix("bytes ").and_then(|range| range.split_once('/')?.0.split_once('-'));
     let number = |text: &str| text.parse::<i128>().ok();
-    number(start).zip(number(end)).is_some_and(|(start, end)| end < start)
+    let bounds = range.and_then(|(start, end)| number(start).zip(number(end)));
+    text(CONTENT_LENGTH) == "0" && bounds.is_some_and(|(start, end)| end < start)
 }
 
 /// A range with the length that object_store wants, which whoever sends in chunks leaves out.
@@ -443,12 +452,16 @@ mod tests {
 
     #[test]
     fn a_range_of_none_is_known() {
-        let is_none = |text: &'static str| {
-            is_range_of_none(&HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]))
+        let is_none = |range: &'static str, length: &'static str| {
+            let headers = [(CONTENT_RANGE, range), (CONTENT_LENGTH, length)];
+            is_range_of_none(
+                &headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect(),
+            )
         };
-        assert!(is_none("bytes 10-9/10") && is_none("bytes 0--1/0"));
-        for text in ["bytes 0-0/10", "bytes 9-9/10", "bytes */10", "bytes 3-9/*", "", "x"] {
-            assert!(!is_none(text), "{text}");
+        assert!(is_none("bytes 10-9/10", "0") && is_none("bytes 0--1/0", "0"));
+        assert!(!is_none("bytes 10-9/10", "3"));
+        for range in ["bytes 0-0/10", "bytes 9-9/10", "bytes */10", "bytes 3-9/*", "", "x"] {
+            assert!(!is_none(range, "0"), "{range}");
         }
         assert!(!is_range_of_none(&HeaderMap::new()));
     }
