@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 
+from cancel_tests import cancel_often
 from downloads_tests import SOME, forked, kinds, of_model, same
 from harness import BUCKETS, check, equal, fails, open_checkpoint, reads, test, within
 from refusals_tests import xml
@@ -285,6 +286,23 @@ def many_processes_are_killed_and_nobody_sees_half(proxy):
             with within(10):
                 one.directory(cache_dir=where).free()
         empty(where)
+
+
+@test("s3", alone=True, has_faults=True)
+def who_waits_for_another_process_can_be_cancelled(proxy):
+    checkpoint = open_checkpoint(put_checkpoint(proxy, SOME))
+    proxy.do({"path": "checkpoint", "hang": True})
+    with cache() as where:
+        for call in (lambda **given: checkpoint.directory(cache_dir=where, **given), lambda **given: checkpoint.download(f"{where}.dest", **given)):
+            proxy.clear()
+            child = forked(call)
+            end = time.monotonic() + 10
+            while not reads(proxy.log()) and time.monotonic() < end:
+                time.sleep(0.01)
+            came = len(reads(proxy.log()))
+            cancel_often(lambda cancel, call=call: call(cancel=cancel), (0.1, 0.3))
+            check(len(reads(proxy.log())) <= max(came, FILLED), "it did not wait")
+            child.kill()
 
 
 @test(*BUCKETS, alone=True)
