@@ -1,4 +1,4 @@
-//! Fetches the files of a plan into a tree, many parts at once, and gets them on the disk. Holds one part a thread in memory.
+//! Fetches the files of a plan into a tree, many parts at once, and gets them on the disk. Holds at most one part a thread in memory.
 
 use std::fs::{self, File};
 use std::ops::Range;
