@@ -181,9 +181,8 @@ impl Blob for RemoteBlob {
         };
         // Who begins in the middle of a long file wants its end, and seldom more.
         let is_look = is_first && offset > 0 && self.size > CHUNK;
-        if length > 0 && !is_kept && (length as u64 >= CHUNK || is_look) {
-            self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
-            return Ok(length);
+        if !is_kept && (length as u64 >= CHUNK || is_look) {
+            return self.read_once_at(offset, into, cancel);
         }
         let mut filled = 0;
         while filled < length {
@@ -200,6 +199,7 @@ impl Blob for RemoteBlob {
         Ok(length)
     }
 
+<<<<<<< HEAD
     fn read_pieces(
         &self,
         offset: u64,
@@ -213,6 +213,46 @@ impl Blob for RemoteBlob {
         });
         Some(read.map_err(|fault| self.failed(fault)))
     }
+=======
+    fn read_once_at(
+        &self,
+        offset: u64,
+        into: &mut [u8],
+        cancel: Option<&Cancel>,
+    ) -> Result<usize, StorageError> {
+        let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
+        if length > 0 {
+            self.read_directly(offset, &mut into[..length], cancel).map_err(|fault| self.failed(fault))?;
+        }
+        Ok(length)
+    }
+}
+
+/// Reads a range of a file of which nothing is known, by one request. Returns how many bytes of it there are.
+pub(super) fn read_range(
+    connection: Arc<Connection>,
+    key: &Path,
+    shown: &str,
+    offset: u64,
+    into: &mut [u8],
+    cancel: Option<&Cancel>,
+) -> Result<usize, Fault> {
+    let file = Arc::new(File { connection, key: key.clone(), shown: shown.to_owned() });
+    // Who wants nothing still learns whether there is such a file.
+    let length = (into.len() as u64).max(1);
+    let mut fetch = Fetch::start(&file, offset..offset.saturating_add(length))?;
+    let size = match fetch.head(cancel) {
+        Ok(head) => head.size,
+        // No state was asked for, so this says that the file ends before.
+        Err(Fault::Changed) => return Ok(0),
+        Err(fault) => return Err(fault),
+    };
+    let length = size.saturating_sub(offset).min(into.len() as u64) as usize;
+    if length > 0 {
+        fetch.fill(&mut into[..length], cancel)?;
+    }
+    Ok(length)
+>>>>>>> 9a9d2a0217c1420168824f726f3b414dfed634d4
 }
 
 /// What an answer says of the file before its bytes come.

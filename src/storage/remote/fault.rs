@@ -63,7 +63,8 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
         }
         (401 | 403, _) => Fault::Refused(format!("permission denied ({told})")),
         (404, _) => Fault::NotFound,
-        (409 | 412, _) => Fault::Changed,
+        // The last one for a range behind the end: the file was longer.
+        (409 | 412 | 416, _) => Fault::Changed,
         (400..=599, _) => Fault::Io(std::io::Error::other(format!("the server answered {told}"))),
         _ => return None,
     })

@@ -213,10 +213,13 @@ impl HttpService for Wire {
         let is_get = request.method() == Method::GET;
         let is_listing = is_get && listing::is_one(request.uri().query().unwrap_or_default());
         let wanted = request.headers().get(RANGE).and_then(|range| Range::parse(range.to_str().ok()?));
-        let response = match HttpService::call(&self.client, request).await {
+        let mut response = match HttpService::call(&self.client, request).await {
             Ok(response) => response,
             Err(error) => return Err(not_sent(error)),
         };
+        if response.status() == StatusCode::PARTIAL_CONTENT && is_range_of_none(response.headers()) {
+            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+        }
         note(|seen| {
             // What went wrong before, and was tried again, does not matter any more.
             seen.refusal = None;
@@ -247,6 +250,14 @@ fn coding(response: &HttpResponse) -> &str {
 
 fn is_compressed(response: &HttpResponse) -> bool {
     !matches!(coding(response), "identity" | "")
+}
+
+/// Whether it is a range of no bytes, such as `bytes 10-9/10`: so some answer who was asked for what is behind the end.
+fn is_range_of_none(headers: &HeaderMap) -> bool {
+    let range = headers.get(CONTENT_RANGE).and_then(|range| range.to_str().ok()?.strip_prefix("bytes "));
+    let (start, end) = range.and_then(|range| range.split_once('/')?.0.split_once('-')).unwrap_or_default();
+    let number = |text: &str| text.parse::<i128>().ok();
+    number(start).zip(number(end)).is_some_and(|(start, end)| end < start)
 }
 
 /// A range with the length that object_store wants, which whoever sends in chunks leaves out.
@@ -428,6 +439,18 @@ mod tests {
         for text in ["bytes=3-2", "bytes=-5", "bytes=5-", "3-9", "bytes=a-b", ""] {
             assert_eq!(Range::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_range_of_none_is_known() {
+        let is_none = |text: &'static str| {
+            is_range_of_none(&HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]))
+        };
+        assert!(is_none("bytes 10-9/10") && is_none("bytes 0--1/0"));
+        for text in ["bytes 0-0/10", "bytes 9-9/10", "bytes */10", "bytes 3-9/*", "", "x"] {
+            assert!(!is_none(text), "{text}");
+        }
+        assert!(!is_range_of_none(&HeaderMap::new()));
     }
 
     #[test]
