@@ -181,7 +181,6 @@ pub(crate) trait Blob: Send + Sync {
     /// Reads from `offset` on; less than `into` holds only at the end of the file.
     fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError>;
 
-<<<<<<< HEAD
     /// Hands on `length` bytes from `offset` on, in pieces as they come, until `take` refuses one. None if they do not come
     /// in pieces: then `read_at` is the way.
     fn read_pieces(
@@ -192,16 +191,6 @@ pub(crate) trait Blob: Send + Sync {
         _cancel: Option<&Cancel>,
     ) -> Option<Result<(), StorageError>> {
         None
-=======
-    /// The same of what nobody reads again: nothing else is asked for, and nothing kept.
-    fn read_once_at(
-        &self,
-        offset: u64,
-        into: &mut [u8],
-        cancel: Option<&Cancel>,
-    ) -> Result<usize, StorageError> {
-        self.read_at(offset, into, cancel)
->>>>>>> 9a9d2a0217c1420168824f726f3b414dfed634d4
     }
 }
 

@@ -116,8 +116,7 @@ impl Copy {
     ) -> Result<(), Stop> {
         let (offset, length) = (range.start, range.end - range.start);
         let buffer = buffer.of(length)?;
-        let read =
-            self.blob.read_once_at(offset, buffer, cancel).map_err(|error| changed_or(error, wanted))?;
+        let read = self.blob.read_at(offset, buffer, cancel).map_err(|error| changed_or(error, wanted))?;
         if read < buffer.len() {
             let (name, size) = (&wanted.name, wanted.known.size);
             let short = format!("{read} bytes at {offset} instead of {length}");

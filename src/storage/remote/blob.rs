@@ -181,8 +181,9 @@ impl Blob for RemoteBlob {
         };
         // Who begins in the middle of a long file wants its end, and seldom more.
         let is_look = is_first && offset > 0 && self.size > CHUNK;
-        if !is_kept && (length as u64 >= CHUNK || is_look) {
-            return self.read_once_at(offset, into, cancel);
+        if length > 0 && !is_kept && (length as u64 >= CHUNK || is_look) {
+            self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
+            return Ok(length);
         }
         let mut filled = 0;
         while filled < length {
@@ -199,7 +200,6 @@ impl Blob for RemoteBlob {
         Ok(length)
     }
 
-<<<<<<< HEAD
     fn read_pieces(
         &self,
         offset: u64,
@@ -212,19 +212,6 @@ impl Blob for RemoteBlob {
             fetch.hand_on(length, take, cancel)
         });
         Some(read.map_err(|fault| self.failed(fault)))
-    }
-=======
-    fn read_once_at(
-        &self,
-        offset: u64,
-        into: &mut [u8],
-        cancel: Option<&Cancel>,
-    ) -> Result<usize, StorageError> {
-        let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
-        if length > 0 {
-            self.read_directly(offset, &mut into[..length], cancel).map_err(|fault| self.failed(fault))?;
-        }
-        Ok(length)
     }
 }
 
@@ -252,7 +239,6 @@ pub(super) fn read_range(
         fetch.fill(&mut into[..length], cancel)?;
     }
     Ok(length)
->>>>>>> 9a9d2a0217c1420168824f726f3b414dfed634d4
 }
 
 /// What an answer says of the file before its bytes come.
