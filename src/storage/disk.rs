@@ -84,6 +84,11 @@ pub(crate) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
+/// Has a range of a file written to its disk, without waiting for that.
+pub(crate) fn begin_to_write_out(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    where_possible(sys::begin_to_write_out(file, offset, length)).map(|_| ())
+}
+
 /// The directory where this user's programs keep what can be had again.
 pub(crate) fn user_cache() -> Option<PathBuf> {
     let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());

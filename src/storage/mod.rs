@@ -181,14 +181,16 @@ pub(crate) trait Blob: Send + Sync {
     /// Reads from `offset` on; less than `into` holds only at the end of the file.
     fn read_at(&self, offset: u64, into: &mut [u8], cancel: Option<&Cancel>) -> Result<usize, StorageError>;
 
-    /// The same of what nobody reads again: nothing else is asked for, and nothing kept.
-    fn read_once_at(
+    /// Hands on `length` bytes from `offset` on, in pieces as they come, until `take` refuses one. None if they do not come
+    /// in pieces: then `read_at` is the way.
+    fn read_pieces(
         &self,
-        offset: u64,
-        into: &mut [u8],
-        cancel: Option<&Cancel>,
-    ) -> Result<usize, StorageError> {
-        self.read_at(offset, into, cancel)
+        _offset: u64,
+        _length: u64,
+        _take: &mut dyn FnMut(&[u8]) -> bool,
+        _cancel: Option<&Cancel>,
+    ) -> Option<Result<(), StorageError>> {
+        None
     }
 }
 

@@ -70,10 +70,19 @@ pub(super) fn reserve(file: &File, size: u64) -> io::Result<()> {
 pub(super) fn write_out(file: &File, offset: u64, length: u64) -> io::Result<()> {
     const ALL: libc::c_uint =
         libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    sync_range(file, offset, length, ALL)
+}
+
+/// Has a range of a file written to its disk, without waiting for that.
+pub(super) fn begin_to_write_out(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    sync_range(file, offset, length, libc::SYNC_FILE_RANGE_WRITE)
+}
+
+fn sync_range(file: &File, offset: u64, length: u64, how: libc::c_uint) -> io::Result<()> {
     let range = (libc::off64_t::try_from(offset), libc::off64_t::try_from(length));
     let (Ok(offset), Ok(length)) = range else { return Ok(()) };
     // SAFETY: the descriptor is open as long as `file` is borrowed.
-    outcome(unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, ALL) })
+    outcome(unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, how) })
 }
 
 /// The signals that a thread lets wait.

@@ -5,10 +5,12 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::caller::{Stop, failed};
+use super::crew::lock;
 use crate::cancel::{self, Cancel};
 use crate::error::{Code, Error};
 use crate::storage::{Blob, Fault, FileBelow, Location, StorageError, disk};
@@ -28,6 +30,8 @@ pub(super) struct Copy {
     blob: Box<dyn Blob>,
     file: File,
     path: PathBuf,
+    /// The kernel lets one thread write to a file at a time; the others would keep cores busy by waiting for it.
+    writing: Mutex<()>,
     /// Whether it was all there at once.
     is_whole: bool,
 }
@@ -59,10 +63,10 @@ impl Copy {
             None => {}
         }
         file.set_len(size).map_err(unwritable)?;
-        Ok(Copy { blob, file, path, is_whole })
+        Ok(Copy { blob, file, path, writing: Mutex::new(()), is_whole })
     }
 
-    /// Fetches a range, by way of a buffer that is as long.
+    /// Fetches a range: in pieces, or by way of a buffer that is as long.
     pub(super) fn range(
         &self,
         source: &Location,
@@ -85,16 +89,42 @@ impl Copy {
                 None => ways.no_copy_range.store(true, Relaxed),
             }
         }
+        let (mut at, mut failure) = (offset, None);
+        let mut write = |bytes: &[u8]| {
+            let _turn = lock(&self.writing);
+            failure = self.file.write_all_at(bytes, at).err();
+            at += bytes.len() as u64;
+            failure.is_none()
+        };
+        let read = self.blob.read_pieces(offset, length, &mut write, cancel);
+        failure.map_or(Ok(()), |error| Err(unwritable(error)))?;
+        match read {
+            Some(read) => read.map_err(|error| changed_or(error, wanted))?,
+            None => self.by_buffer(source, wanted, range, buffer, cancel)?,
+        }
+        // The disk is busy with it while the next range comes.
+        disk::begin_to_write_out(&self.file, offset, length).map_err(unwritable)
+    }
+
+    fn by_buffer(
+        &self,
+        source: &Location,
+        wanted: &FileBelow,
+        range: Range<u64>,
+        buffer: &mut Buffer,
+        cancel: Option<&Cancel>,
+    ) -> Result<(), Stop> {
+        let (offset, length) = (range.start, range.end - range.start);
         let buffer = buffer.of(length)?;
-        let read =
-            self.blob.read_once_at(offset, buffer, cancel).map_err(|error| changed_or(error, wanted))?;
+        let read = self.blob.read_at(offset, buffer, cancel).map_err(|error| changed_or(error, wanted))?;
         if read < buffer.len() {
             let (name, size) = (&wanted.name, wanted.known.size);
             let short = format!("{read} bytes at {offset} instead of {length}");
             let message = format!("{source}/{name}: the store gave {short}, of {size} in all");
             return Err(Stop::Failed(Error::new(Code::Io, message)));
         }
-        self.file.write_all_at(buffer, offset).map_err(unwritable)
+        let written = self.file.write_all_at(buffer, offset);
+        written.map_err(|error| Stop::Failed(failed(&self.path, "it cannot be written", &error)))
     }
 
     /// Makes sure that a file of this machine was not written to while it was copied; a store looks itself, at each read.

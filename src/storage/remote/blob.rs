@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::config::Kind;
 use super::connection::Connection;
 use super::runtime::{self, Task};
 use super::{Remote, state, wire};
@@ -21,7 +22,7 @@ const CHUNK: u64 = if cfg!(test) { 64 } else { 4 << 20 };
 /// What a reader needs kept: the chunk that it reads, the one before and the one after.
 const CHUNKS_OF_READER: usize = 3;
 /// Parts of an answer that nobody has taken yet.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 8;
 
 /// A file of a remote store.
 pub(super) struct RemoteBlob {
@@ -30,7 +31,6 @@ pub(super) struct RemoteBlob {
     size: u64,
     /// Those read last stand last.
     chunks: Mutex<Vec<Chunk>>,
-    most_chunks: usize,
 }
 
 /// What requests for a file need.
@@ -81,9 +81,7 @@ impl RemoteBlob {
     }
 
     fn new(file: Arc<File>, etag: ETag, size: u64, chunks: Vec<Chunk>) -> Self {
-        // Each core may have a reader, and one more reads from the end.
-        let readers = std::thread::available_parallelism().map_or(1, usize::from) + 1;
-        RemoteBlob { file, etag, size, chunks: Mutex::new(chunks), most_chunks: readers * CHUNKS_OF_READER }
+        RemoteBlob { file, etag, size, chunks: Mutex::new(chunks) }
     }
 
     fn failed(&self, fault: Fault) -> StorageError {
@@ -139,12 +137,21 @@ impl RemoteBlob {
         fetch.fill(&mut data, cancel)?;
         let data: Arc<[u8]> = data.into();
         let mut chunks = self.chunks();
-        if chunks.len() >= self.most_chunks {
+        if chunks.len() >= most_chunks() {
             chunks.remove(0);
         }
         chunks.push(Chunk { index, state: ChunkState::Here(data.clone()) });
         Ok(data)
     }
+}
+
+/// How many chunks of a file are kept.
+fn most_chunks() -> usize {
+    // To ask for the number of cores takes several files of the system.
+    static MOST: OnceLock<usize> = OnceLock::new();
+    // Each core may have a reader, and one more reads from the end.
+    let readers = || std::thread::available_parallelism().map_or(1, usize::from) + 1;
+    *MOST.get_or_init(|| readers() * CHUNKS_OF_READER)
 }
 
 impl Blob for RemoteBlob {
@@ -175,8 +182,9 @@ impl Blob for RemoteBlob {
         };
         // Who begins in the middle of a long file wants its end, and seldom more.
         let is_look = is_first && offset > 0 && self.size > CHUNK;
-        if !is_kept && (length as u64 >= CHUNK || is_look) {
-            return self.read_once_at(offset, into, cancel);
+        if length > 0 && !is_kept && (length as u64 >= CHUNK || is_look) {
+            self.read_directly(offset, into, cancel).map_err(|fault| self.failed(fault))?;
+            return Ok(length);
         }
         let mut filled = 0;
         while filled < length {
@@ -193,17 +201,18 @@ impl Blob for RemoteBlob {
         Ok(length)
     }
 
-    fn read_once_at(
+    fn read_pieces(
         &self,
         offset: u64,
-        into: &mut [u8],
+        length: u64,
+        take: &mut dyn FnMut(&[u8]) -> bool,
         cancel: Option<&Cancel>,
-    ) -> Result<usize, StorageError> {
-        let length = self.size.saturating_sub(offset).min(into.len() as u64) as usize;
-        if length > 0 {
-            self.read_directly(offset, &mut into[..length], cancel).map_err(|fault| self.failed(fault))?;
-        }
-        Ok(length)
+    ) -> Option<Result<(), StorageError>> {
+        let read = Fetch::start(&self.file, offset..offset + length).and_then(|mut fetch| {
+            self.check(fetch.head(cancel)?)?;
+            fetch.hand_on(length, take, cancel)
+        });
+        Some(read.map_err(|fault| self.failed(fault)))
     }
 }
 
@@ -288,7 +297,27 @@ impl Fetch {
             filled += bytes.len();
             true
         })?;
-        if filled == into.len() { Ok(()) } else { Err(wrong_length(filled, into.len())) }
+        if filled == into.len() { Ok(()) } else { Err(wrong_length(filled as u64, into.len() as u64)) }
+    }
+
+    /// Hands on all bytes of a range that is so long, until `take` refuses some.
+    fn hand_on(
+        &mut self,
+        length: u64,
+        take: &mut dyn FnMut(&[u8]) -> bool,
+        cancel: Option<&Cancel>,
+    ) -> Result<(), Fault> {
+        let (mut taken, mut is_refused) = (0, false);
+        let outcome = self.each(cancel, |bytes| {
+            taken += bytes.len() as u64;
+            is_refused = taken <= length && !take(bytes);
+            taken <= length && !is_refused
+        });
+        match outcome {
+            Err(_) if is_refused => Ok(()),
+            Ok(()) if taken != length => Err(wrong_length(taken, length)),
+            outcome => outcome,
+        }
     }
 
     /// All bytes of an answer whose length was not known before.
@@ -299,7 +328,7 @@ impl Fetch {
             data.extend_from_slice(bytes);
             data.len() <= expected
         })?;
-        if data.len() == expected { Ok(data) } else { Err(wrong_length(data.len(), expected)) }
+        if data.len() == expected { Ok(data) } else { Err(wrong_length(data.len() as u64, expected as u64)) }
     }
 
     fn each(&mut self, cancel: Option<&Cancel>, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Fault> {
@@ -317,7 +346,7 @@ impl Fetch {
     }
 }
 
-fn wrong_length(got: usize, expected: usize) -> Fault {
+fn wrong_length(got: u64, expected: u64) -> Fault {
     Fault::Io(std::io::Error::other(format!("the server sent {got} bytes of {expected}")))
 }
 
@@ -362,8 +391,9 @@ impl File {
     ) -> object_store::Result<()> {
         let get = |range| store.get_opts(&self.key, GetOptions { range, ..GetOptions::default() });
         let mut result = get(Some(GetRange::Bounded(range.clone()))).await;
-        // A file without bytes has no range.
-        if range.start == 0 && result.is_err() && wire::has_no_range() {
+        // A file without bytes has no range; in memory there is no answer that says so.
+        let is_here = self.connection.config.kind == Kind::Memory;
+        if range.start == 0 && result.is_err() && (is_here || wire::has_no_range()) {
             result = get(None).await;
         }
         let GetResult { payload, meta, .. } = result?;

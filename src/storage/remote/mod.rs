@@ -17,6 +17,8 @@ mod runtime;
 #[cfg(feature = "s3")]
 mod s3;
 mod state;
+#[cfg(test)]
+mod tests;
 mod upload;
 #[cfg(feature = "http")]
 mod web;
