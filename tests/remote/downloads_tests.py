@@ -17,8 +17,8 @@ from runs import CHECKPOINT, noise, put_checkpoint, tree
 
 MIB = 1 << 20
 # Names, of which some need escapes in URLs, in XML or in neither.
-ODD_NAMES = ("a b.bin", "100%.txt", "50%25.bin", "%2e%2e", "größe/данные.pt", "a+b&c=d;e", "#x?y", "<&>'\"", "...", ".hidden/.metadata.json", "~(x)!*",
-             "e\u0301", " lead", "trail ", "a:b|c", "comma,semi;@$")
+ODD_NAMES = ("a b.bin", "100%.txt", "50%25.bin", "%2e%2e", "größe/данные.pt", "a+b&c=d;e", "#x?y", "<&>'\"", "...", ".hidden/.metadata.json",
+             "~(x)!*", "e\u0301", " lead", "trail ", "a:b|c", "comma,semi;@$")
 SOME = {"model.bin": noise(1, 200_000), "optim/rank_0.pt": noise(2, 90_000), "optim/deep/er/x": b"1", "empty": b"", ".metadata.json": b"{}"}
 
 

@@ -209,7 +209,8 @@ class Checkpoint:
         """The sizes of its files, by name."""
         library = self.library
         files = library.produce(library.checkpoint_read_files, self.checkpoint, cancel and cancel.switch)
-        found = [(library.text(library.files_name_at(files, place)), library.files_size_at(files, place)) for place in range(library.files_count(files))]
+        places = range(library.files_count(files))
+        found = [(library.text(library.files_name_at(files, place)), library.files_size_at(files, place)) for place in places]
         library.files_free(files)
         return dict(found)
 
