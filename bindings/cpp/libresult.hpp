@@ -1294,7 +1294,8 @@ class Run {
   using Diagnostics = Range<libresult_run, Diagnostic, libresult_run_diagnostic_count,
                             libresult_run_diagnostic_at>;
 
-  /// Opens the run at `uri`: a local path, or `file://` and one.
+  /// Opens the run at `uri`: a local path, or `file://`, `s3://`, `gs://`, `abfs://`, `http://` and the
+  /// like. docs/storage.md lists all forms, and the `settings` of each.
   ///
   /// Throws `Code::not_found` if there is no run at `uri`, and for nothing else.
   static Run open(CString uri, Settings settings = {}, const Cancel *cancel = nullptr) {

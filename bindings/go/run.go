@@ -16,7 +16,8 @@ type Run struct {
 	c *C.libresult_run
 }
 
-// Open opens the run at uri: a local path, or "file://" and one.
+// Open opens the run at uri: a local path, or "file://", "s3://", "gs://", "abfs://", "http://" and the
+// like. docs/storage.md lists all forms, and the settings of each.
 //
 // It reads what it needs once, and finds out the layout by itself. The error is [ErrNotFound] if
 // there is no run at uri, and then only; the message tells what is there instead. A damaged run

@@ -9,14 +9,20 @@
 //   program write CHECKPOINT JSON
 //   program update CHECKPOINT JSON
 //   program download CHECKPOINT DIRECTORY     copies it, in parts, on one thread; replaces what is there
+//   program cached DIRECTORY CACHE            opens DIRECTORY as a checkpoint of a store of its own, so by
+//                                             a copy in CACHE, and looks whether that is whole
 //   program directory CHECKPOINT              prints where it is as a directory, its files, and a byte
 
 #define _POSIX_C_SOURCE 200809L  // access
 
 #include <libresult.h>
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int end(libresult_error *error) {
@@ -100,6 +106,82 @@ static int look(const libresult_checkpoint *checkpoint) {
   return status;
 }
 
+// A store of the directories of this machine, which libresult does not know to be of it.
+static libresult_error *list(void *user_data, const char *path, libresult_listing *into) {
+  char name[8192];
+  struct stat status;
+  snprintf(name, sizeof name, "/%s", path);
+  (void)user_data;
+  DIR *directory = opendir(name);
+  if (!directory) return libresult_error_new(LIBRESULT_CODE_IO, "cannot be listed");
+  errno = 0;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    if (entry->d_name[0] == '.') continue;
+    snprintf(name, sizeof name, "/%s/%s", path, entry->d_name);
+    if (stat(name, &status) != 0) break;
+    libresult_listing_add(into, entry->d_name, (uint64_t)status.st_size, S_ISDIR(status.st_mode));
+    errno = 0;
+  }
+  bool failed = errno != 0;
+  closedir(directory);
+  return failed ? libresult_error_new(LIBRESULT_CODE_IO, "cannot be listed to the end") : NULL;
+}
+
+static libresult_error *read_part(void *user_data, const char *path, uint64_t offset, void *into,
+                                  size_t len, size_t *out) {
+  char name[8192];
+  snprintf(name, sizeof name, "/%s", path);
+  (void)user_data;
+  int file = open(name, O_RDONLY | O_CLOEXEC);
+  ssize_t count = file < 0 ? -1 : pread(file, into, len, (off_t)offset);
+  if (file >= 0) close(file);
+  if (count < 0) return libresult_error_new(LIBRESULT_CODE_IO, "cannot be read");
+  *out = (size_t)count;
+  return NULL;
+}
+
+// Whether a file has the same content in two directories: 0 if so, 3 if not, 1 if it cannot be told.
+static int compare(const char *a, const char *b, libresult_str name) {
+  static char texts[2][1 << 20];
+  size_t lengths[2];
+  for (int i = 0; i < 2; i++) {
+    char path[8192];
+    snprintf(path, sizeof path, "%s/%.*s", i ? b : a, (int)name.len, name.data);
+    FILE *file = fopen(path, "r");
+    if (!file) return errno == ENOENT ? 3 : 1;
+    lengths[i] = fread(texts[i], 1, sizeof *texts, file);
+    bool failed = ferror(file);
+    fclose(file);
+    if (failed) return 1;
+  }
+  return lengths[0] == lengths[1] && memcmp(texts[0], texts[1], lengths[0]) == 0 ? 0 : 3;
+}
+
+static int use_copy(const char *source, const char *cache) {
+  static const libresult_store_functions functions = {sizeof functions, false, list, read_part, NULL};
+  const libresult_setting settings[] = {
+      {"cache_dir", cache}, {"parallel", "1"}, {"part_bytes", "65536"}};
+  char uri[8192];
+  snprintf(uri, sizeof uri, "here://%s", source + 1);
+  libresult_checkpoint *checkpoint = NULL;
+  libresult_directory *directory = NULL;
+  libresult_files *files = NULL;
+  libresult_error *error = libresult_store_register("here", &functions, NULL, NULL);
+  if (!error) error = libresult_checkpoint_open(uri, NULL, 0, NULL, &checkpoint);
+  if (!error) error = libresult_checkpoint_read_files(checkpoint, NULL, &files);
+  if (error) return end(error), 2;
+  begin();
+  int status = end(libresult_checkpoint_open_directory(checkpoint, settings, 3, NULL, NULL, NULL, &directory));
+  for (size_t i = 0; status == 0 && i < libresult_files_count(files); i++) {
+    status = compare(source, libresult_directory_path(directory).data, libresult_files_name_at(files, i));
+    if (status) fputs("the copy cannot be read, or is not whole\n", stderr);
+  }
+  libresult_directory_free(directory);
+  libresult_files_free(files);
+  libresult_checkpoint_free(checkpoint);
+  return status;
+}
+
 static int use_checkpoint(const char *verb, const char *uri, const char *json) {
   libresult_checkpoint *checkpoint = NULL;
   libresult_error *error = libresult_checkpoint_open(uri, NULL, 0, NULL, &checkpoint);
@@ -133,6 +215,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "csv") == 0 || strcmp(argv[1], "parquet") == 0) {
     return argc > 4 ? write_file(argv[1], argv[2], argv[3], argv[4]) : 2;
   }
+  if (strcmp(argv[1], "cached") == 0) return argc > 3 ? use_copy(argv[2], argv[3]) : 2;
   begin();
   if (strcmp(argv[1], "open") == 0) return open_run(argv[2]);
   return use_checkpoint(argv[1], argv[2], argc > 3 ? argv[3] : NULL);

@@ -239,6 +239,27 @@ while :; do
     n=$((n + 1))
 done
 [ $n -gt 2 ] || fail "download without exchange renames nothing"
+calls="$usual_calls copy_file_range ioctl sync_file_range"
+
+# ---- Shared copies ----
+
+cache=$scratch/cache
+
+prepare() { rm -rf "$cache"; }
+
+# Nobody ever sees half a copy, which is 3. The next one uses or removes what is left, and leaves nothing.
+copy_shared() {
+    case $status in
+        0 | 137) ;;
+        1) [ -s "$scratch/errors" ] || fail "$1: an error without a message" ;;
+        *) fail "$1: ends with $status" ;;
+    esac
+    "$program" cached "$source" "$cache" 2> "$scratch/errors" || fail "$1: it cannot be used afterwards"
+    [ -z "$(ls -A "$cache")" ] || fail "$1: left behind: $(ls -A "$cache")"
+}
+
+faults='error=EIO error=ENOSPC signal=KILL'
+each_call copy_shared "cached" "$program" cached "$source" "$cache"
 calls=$usual_calls
 known=$usual_known
 

@@ -132,6 +132,9 @@ class Proxy:
     def bytes(self):
         return sum(line[5] for line in self.log())
 
+    def counts(self):
+        return json.loads(ask(self.port, "GET", "/__counts"))
+
     def done(self):
         """How often each rule was followed."""
         return [rule["done"] for rule in json.loads(ask(self.port, "GET", "/__rules"))]

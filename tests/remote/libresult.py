@@ -13,6 +13,11 @@ MODES = {"min": 1, "max": 2}
 PROGRESS = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
 
 
+def given_pairs(given):
+    """Settings as the library takes them; a list stands for as many of one key."""
+    return pairs([(key, one) for key, value in given.items() for one in (value if isinstance(value, list) else [value])])
+
+
 class Failure(Exception):
     """An error of libresult."""
 
@@ -48,6 +53,13 @@ class Library:
             "checkpoint_read_metadata": (pointer, pointer, pointer, pointer),
             "checkpoint_write_metadata": (pointer, pointer, text, pointer),
             "checkpoint_update_metadata": (pointer, pointer, text, pointer),
+            "checkpoint_download": (pointer, pointer, text, *given, PROGRESS, pointer, pointer),
+            "checkpoint_open_directory": (pointer, pointer, *given, PROGRESS, pointer, pointer, pointer),
+            "checkpoint_read_files": (pointer, pointer, pointer, pointer),
+            "checkpoint_read_file": (pointer, pointer, text, ctypes.c_uint64, pointer, size, pointer, pointer),
+            "directory_path": (Str, pointer), "directory_free": (None, pointer),
+            "files_count": (size, pointer), "files_name_at": (Str, pointer, size), "files_size_at": (ctypes.c_uint64, pointer, size),
+            "files_free": (None, pointer),
             "ranking_count": (size, pointer), "ranking_free": (None, pointer),
             "frame_row_count": (size, pointer), "frame_free": (None, pointer),
             "value_to_json": (pointer, pointer), "value_free": (None, pointer),
@@ -183,3 +195,47 @@ class Checkpoint:
 
     def update(self, members, cancel=None):
         self.library.must(self.library.checkpoint_update_metadata(self.checkpoint, json.dumps(members).encode(), cancel and cancel.switch))
+
+    def download(self, destination, cancel=None, progress=None, **given):
+        """`progress` is asked with the bytes that are there and all, whether to go on."""
+        self.library.must(self.library.checkpoint_download(
+            self.checkpoint, destination.encode(), *given_pairs(given), told(progress), None, cancel and cancel.switch))
+
+    def directory(self, cancel=None, progress=None, **given):
+        return Directory(self.library, self.library.produce(
+            self.library.checkpoint_open_directory, self.checkpoint, *given_pairs(given), told(progress), None, cancel and cancel.switch))
+
+    def files(self, cancel=None):
+        """The sizes of its files, by name."""
+        library = self.library
+        files = library.produce(library.checkpoint_read_files, self.checkpoint, cancel and cancel.switch)
+        places = range(library.files_count(files))
+        found = [(library.text(library.files_name_at(files, place)), library.files_size_at(files, place)) for place in places]
+        library.files_free(files)
+        return dict(found)
+
+    def read_file(self, name, offset=0, length=1 << 16, cancel=None):
+        into, read = ctypes.create_string_buffer(length), ctypes.c_size_t()
+        self.library.must(self.library.checkpoint_read_file(
+            self.checkpoint, name.encode(), offset, into, length, cancel and cancel.switch, ctypes.byref(read)))
+        return into.raw[:read.value]
+
+
+def told(progress):
+    return PROGRESS(lambda _, done, total: progress(done, total)) if progress else PROGRESS()
+
+
+class Directory:
+    def __init__(self, library, directory):
+        self.library, self.directory = library, directory
+
+    @property
+    def path(self):
+        return self.library.text(self.library.directory_path(self.directory))
+
+    def free(self):
+        self.library.directory_free(self.directory)
+        self.directory = None
+
+    def __del__(self):
+        self.library.directory_free(self.directory)

@@ -492,7 +492,7 @@ void put_frame(Json &json, const Run &run, const Fields &settings) try {
 // ---- A store -----------------------------------------------------------------------------------
 
 /// The files of this machine.
-class Files : public Store {
+class Disk : public Store {
  public:
   bool concurrent() const noexcept override { return true; }
 
@@ -568,7 +568,7 @@ void answer(const std::string &uri, const Fields &settings, const Fields &metric
 }  // namespace
 
 int main() {
-  register_store("own", std::make_shared<Files>());
+  register_store("own", std::make_shared<Disk>());
   std::string uri;
   while (std::getline(std::cin, uri, '\0')) {
     const Fields settings = read_fields(2), metrics = read_fields(1);

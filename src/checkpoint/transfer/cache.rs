@@ -104,7 +104,12 @@ pub(super) fn hold(
                     fetch_to(source, plan, options, &destination, Purpose::Shared, caller)
                 });
                 if let Err(failure) = made {
-                    entry.give_up(&lock);
+                    match failure {
+                        // Nobody will ask for what it was any more.
+                        Stop::Changed(_) => entry.remove(&lock),
+                        Stop::Failed(_) => entry.give_up(&lock),
+                    }
+                    disk::unlock(&lock);
                     return Err(failure);
                 }
             }
@@ -200,7 +205,6 @@ impl Entry {
         if !is_begun {
             self.remove(lock);
         }
-        disk::unlock(lock);
     }
 
     /// Notes that someone uses it, who may want it to stay.

@@ -47,7 +47,7 @@ impl Fetch<'_> {
         let store = &self.source.store;
         let is_local = store.local_path(&self.source.path).is_some();
         // What is here does not keep a thread waiting, so one may as well be the caller's.
-        let is_alone = is_local && self.options.parallel == 1;
+        let is_alone = self.options.parallel == 1 && (is_local || store.is_bound_to_caller());
         let threads = |pieces: u64| match usize::try_from(pieces) {
             _ if is_alone => 0,
             pieces => self.options.parallel.min(pieces.unwrap_or(usize::MAX)),

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::config::Kind;
 use super::connection::Connection;
 use super::runtime::{self, Task};
 use super::{Remote, state, wire};
@@ -215,6 +216,32 @@ impl Blob for RemoteBlob {
     }
 }
 
+/// Reads a range of a file of which nothing is known, by one request. Returns how many bytes of it there are.
+pub(super) fn read_range(
+    connection: Arc<Connection>,
+    key: &Path,
+    shown: &str,
+    offset: u64,
+    into: &mut [u8],
+    cancel: Option<&Cancel>,
+) -> Result<usize, Fault> {
+    let file = Arc::new(File { connection, key: key.clone(), shown: shown.to_owned() });
+    // Who wants nothing still learns whether there is such a file.
+    let length = (into.len() as u64).max(1);
+    let mut fetch = Fetch::start(&file, offset..offset.saturating_add(length))?;
+    let size = match fetch.head(cancel) {
+        Ok(head) => head.size,
+        // Of a file of which nothing was known, this says that it ends before.
+        Err(Fault::Changed) => return Ok(0),
+        Err(fault) => return Err(fault),
+    };
+    let length = size.saturating_sub(offset).min(into.len() as u64) as usize;
+    if length > 0 {
+        fetch.fill(&mut into[..length], cancel)?;
+    }
+    Ok(length)
+}
+
 /// What an answer says of the file before its bytes come.
 #[derive(Debug, Clone)]
 struct Head {
@@ -347,8 +374,13 @@ impl File {
     /// Asks for a range, and hands on what comes until nobody wants more.
     async fn request(&self, range: Range<u64>, taker: &Taker) -> Result<(), Fault> {
         let store = self.connection.store().await?;
+        let is_inside = range.start > 0;
         let (outcome, seen) = wire::watch(self.answer(&*store, range, taker)).await;
-        outcome.map_err(|error| super::fault::fault(&error, seen.refusal, &self.connection.config))
+        outcome.map_err(|error| match seen {
+            // The file ends before it: it is not as long as it was.
+            seen if is_inside && seen.is_behind_the_end() => Fault::Changed,
+            seen => super::fault::fault(&error, seen.refusal, &self.connection.config),
+        })
     }
 
     async fn answer(
@@ -359,8 +391,9 @@ impl File {
     ) -> object_store::Result<()> {
         let get = |range| store.get_opts(&self.key, GetOptions { range, ..GetOptions::default() });
         let mut result = get(Some(GetRange::Bounded(range.clone()))).await;
-        // A file without bytes has no range.
-        if range.start == 0 && result.is_err() && wire::has_no_range() {
+        // A file without bytes has no range; in memory there is no answer that says so.
+        let is_here = self.connection.config.kind == Kind::Memory;
+        if range.start == 0 && result.is_err() && (is_here || wire::has_no_range()) {
             result = get(None).await;
         }
         let GetResult { payload, meta, .. } = result?;

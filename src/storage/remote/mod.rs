@@ -17,6 +17,8 @@ mod runtime;
 #[cfg(feature = "s3")]
 mod s3;
 mod state;
+#[cfg(test)]
+mod tests;
 mod upload;
 #[cfg(feature = "http")]
 mod web;
@@ -188,6 +190,24 @@ impl Store for Remote {
         cancel: Option<&Cancel>,
     ) -> Result<Box<dyn Blob>, StorageError> {
         Ok(Box::new(RemoteBlob::open(self, path, known, cancel)?))
+    }
+
+    fn read_range(
+        &self,
+        path: &str,
+        offset: u64,
+        into: &mut [u8],
+        cancel: Option<&Cancel>,
+    ) -> Result<usize, StorageError> {
+        if matches!(self.kind(), Kind::Memory) {
+            // It does not tell a range behind the end from what else may be wrong.
+            return self.open(path, None, cancel)?.read_at(offset, into, cancel);
+        }
+        let shown = self.shown(path);
+        let failed = |fault| StorageError::new(fault, &shown);
+        let key = self.key(path).map_err(failed)?;
+        let read = |connection| blob::read_range(connection, &key, &shown, offset, into, cancel);
+        self.connection.again_elsewhere(read).map_err(failed)
     }
 
     fn create(&self, path: &str, cancel: Option<&Cancel>) -> Result<Box<dyn Upload>, StorageError> {

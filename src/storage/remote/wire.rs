@@ -62,6 +62,13 @@ pub(super) struct Seen {
     pub markers: usize,
 }
 
+impl Seen {
+    /// Whether the last answer was that the file has no such range.
+    pub(super) fn is_behind_the_end(&self) -> bool {
+        self.status == Some(StatusCode::RANGE_NOT_SATISFIABLE)
+    }
+}
+
 tokio::task_local! {
     static SEEN: RefCell<Seen>;
 }
@@ -213,10 +220,13 @@ impl HttpService for Wire {
         let is_get = request.method() == Method::GET;
         let is_listing = is_get && listing::is_one(request.uri().query().unwrap_or_default());
         let wanted = request.headers().get(RANGE).and_then(|range| Range::parse(range.to_str().ok()?));
-        let response = match HttpService::call(&self.client, request).await {
+        let mut response = match HttpService::call(&self.client, request).await {
             Ok(response) => response,
             Err(error) => return Err(not_sent(error)),
         };
+        if response.status() == StatusCode::PARTIAL_CONTENT && is_range_of_none(response.headers()) {
+            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+        }
         note(|seen| {
             // What went wrong before, and was tried again, does not matter any more.
             seen.refusal = None;
@@ -247,6 +257,16 @@ fn coding(response: &HttpResponse) -> &str {
 
 fn is_compressed(response: &HttpResponse) -> bool {
     !matches!(coding(response), "identity" | "")
+}
+
+/// Whether it is a range of no bytes, such as `bytes 10-9/10`: so Azurite answers who asks for what is behind the end.
+fn is_range_of_none(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let range =
+        text(CONTENT_RANGE).strip_prefix("bytes ").and_then(|range| range.split_once('/')?.0.split_once('-'));
+    let number = |text: &str| text.parse::<i128>().ok();
+    let bounds = range.and_then(|(start, end)| number(start).zip(number(end)));
+    text(CONTENT_LENGTH) == "0" && bounds.is_some_and(|(start, end)| end < start)
 }
 
 /// A range with the length that object_store wants, which whoever sends in chunks leaves out.
@@ -428,6 +448,22 @@ mod tests {
         for text in ["bytes=3-2", "bytes=-5", "bytes=5-", "3-9", "bytes=a-b", ""] {
             assert_eq!(Range::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_range_of_none_is_known() {
+        let is_none = |range: &'static str, length: &'static str| {
+            let headers = [(CONTENT_RANGE, range), (CONTENT_LENGTH, length)];
+            is_range_of_none(
+                &headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect(),
+            )
+        };
+        assert!(is_none("bytes 10-9/10", "0") && is_none("bytes 0--1/0", "0"));
+        assert!(!is_none("bytes 10-9/10", "3"));
+        for range in ["bytes 0-0/10", "bytes 9-9/10", "bytes */10", "bytes 3-9/*", "", "x"] {
+            assert!(!is_none(range, "0"), "{range}");
+        }
+        assert!(!is_range_of_none(&HeaderMap::new()));
     }
 
     #[test]

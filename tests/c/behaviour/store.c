@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // ---- A store -----------------------------------------------------------------------------------
@@ -490,6 +491,41 @@ static void checkpoints_are_downloaded(void) {
   }
 }
 
+// A child of a fork has inherited the directory and its lock, but holds neither.
+static void a_directory_and_a_fork(void) {
+  struct path home = at("%s/forked", scratch), cache = at("%s/cache", home.text);
+  shell("rm -rf '%s' && mkdir -p '%s/checkpoint_000000' && echo weights > '%s/checkpoint_000000/model.bin'",
+        home.text, home.text, home.text);
+  struct store store;
+  add(open_store(&store, home.text), &one_at_a_time);
+  libresult_checkpoint *checkpoint = open_checkpoint("own:/", "checkpoint_000000");
+  libresult_directory *directory = NULL;
+  libresult_setting settings = {"cache_dir", cache.text};
+  WORKS(libresult_checkpoint_open_directory(checkpoint, &settings, 1, NULL, NULL, NULL, &directory));
+  struct path model = at("%s/model.bin", libresult_directory_path(directory).data);
+  fflush(stdout);
+  int ends[2], status = 0;
+  CHECK(pipe(ends) == 0);
+  pid_t child = fork();
+  if (child == 0) {
+    // It frees its own, and then lives until the parent is done.
+    char byte;
+    libresult_directory_free(directory);
+    close(ends[1]);
+    _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  close(ends[0]);
+  usleep(50000);
+  CHECK(file_is(model.text, "weights\n"));
+  // With the child alive, the parent's is the last one.
+  libresult_directory_free(directory);
+  CHECK(count_entries(cache.text) == 0);
+  close(ends[1]);
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  libresult_checkpoint_free(checkpoint);
+  take_back(&store);
+}
+
 // ---- Errors ------------------------------------------------------------------------------------
 
 static void errors_of_each_code(void) {
@@ -861,6 +897,7 @@ void test_store(void) {
   metadata_is_written();
   a_writer_who_is_seen_loses_nothing();
   checkpoints_are_downloaded();
+  a_directory_and_a_fork();
   errors_of_each_code();
   a_file_that_only_adds();
   stores_that_lie();

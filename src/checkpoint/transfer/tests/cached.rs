@@ -127,6 +127,27 @@ fn what_could_not_be_made_is_gone_on_with_or_leaves_nothing() {
 }
 
 #[test]
+fn of_what_changed_meanwhile_nothing_stays() {
+    let (scratch, files) = (Scratch::new(), some_files());
+    let (double, checkpoint) = remote(&files);
+    let cache = scratch.path("cache");
+    let settings = [("cache_dir", cache.as_str()), ("part_bytes", "4096")];
+    let mut is_changed = false;
+    let mut progress = |done, _| {
+        if done > 0 && !std::mem::replace(&mut is_changed, true) {
+            double.put("/run/checkpoint_000001/optim/rank_0.pt", text(50, 20_000));
+        }
+        true
+    };
+    double.is_alone.store(true, Relaxed);
+    let directory = checkpoint.open_directory(&settings, Some(&mut progress), None).unwrap();
+    assert_eq!(tree(Path::new(directory.path()))["optim/rank_0.pt"], text(50, 20_000));
+    assert_eq!(names(Path::new(&cache)).len(), 2);
+    drop(directory);
+    assert!(names(Path::new(&cache)).is_empty());
+}
+
+#[test]
 fn what_lies_about_is_tidied_up_unless_it_is_used() {
     let (scratch, files) = (Scratch::new(), some_files());
     let (_, checkpoint) = remote(&files);

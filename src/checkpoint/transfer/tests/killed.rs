@@ -94,7 +94,7 @@ fn processes_share_a_copy_while_others_are_killed() {
     let mut killed = 0;
     while begin.elapsed() < Duration::from_secs(4) {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_millis(random >> 33 & 63));
+        std::thread::sleep(Duration::from_millis((random >> 33) & 63));
         let index = (random >> 40) as usize % children.len();
         assert!(
             children.iter_mut().all(|child| child.try_wait().unwrap().is_none()),

@@ -324,7 +324,7 @@ pub(super) fn services(asked: &Asked) -> (u16, String) {
 
 /// Signature Version 4 of a request, worked out from what arrived.
 pub(super) fn check_signature(asked: &Asked, of: &str, region: &str) {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let sha256 = |text: &str| hex(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref());
     let sign = |key: &[u8], text: &str| {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
@@ -339,7 +339,8 @@ pub(super) fn check_signature(asked: &Asked, of: &str, region: &str) {
     for needed in ["host", "x-amz-date", "x-amz-security-token"] {
         assert!(signed.split(';').any(|name| name == needed), "{needed} is not signed");
     }
-    let headers: String = signed.split(';').map(|name| format!("{name}:{}\n", asked.header(name))).collect();
+    let headers = signed.split(';').map(|name| format!("{name}:{}\n", asked.header(name)));
+    let headers = headers.collect::<Vec<_>>().concat();
     let request = format!("{}\n{}\n\n{headers}\n{signed}\n{}", asked.method, asked.path, sha256(&asked.body));
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(&request));
     let mut key = format!("AWS4{}", secret(of)).into_bytes();
