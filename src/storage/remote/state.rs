@@ -27,13 +27,30 @@ fn parts(etag: &ETag) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether two states are one; a listing tells no version.
+/// Whether two states are one, as far as can be told: a listing tells no version, and of some servers no ETag, where an
+/// answer has one. Sizes are for the caller to compare.
 pub(super) fn is_same(a: &ETag, b: &ETag) -> bool {
-    parts(a).0 == parts(b).0
+    let (a, b) = (parts(a).0, parts(b).0);
+    let is_etag = |text: &str| text.starts_with('"');
+    a == b || is_etag(a) != is_etag(b)
 }
 
 /// The state as a condition of a write.
 pub(super) fn version(etag: &ETag) -> UpdateVersion {
     let (etag, version) = parts(etag);
     UpdateVersion { e_tag: Some(etag.to_owned()), version: version.map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_compared_by_what_both_tell() {
+        let same = |a: &str, b: &str| is_same(&ETag(a.to_owned()), &ETag(b.to_owned()));
+        assert!(same("\"a\"", "\"a\"") && same("\"a\"", "\"a\"\n17") && same("12:3", "12:3"));
+        assert!(!same("\"a\"", "\"b\"") && !same("\"a\"\n17", "\"b\"\n17") && !same("12:3", "13:3"));
+        // A listing without ETags, and an answer with one.
+        assert!(same("12:3", "\"a\""));
+    }
 }
