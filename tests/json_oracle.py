@@ -147,7 +147,7 @@ class Asked:
     metrics = ()
 
     def __init__(self, path):
-        self.path = path
+        self.opened = path
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ COMMENT = re.compile(r"<!--\s*(?P<what>test:|output)\s*(?P<how>.*?)\s*-->\s*\Z")
 # What a reader has not set yet.
 UNSET = ("PKG_CONFIG_PATH", "LD_LIBRARY_PATH", "CGO_LDFLAGS", "MAKEFLAGS", "MAKELEVEL")
 HOME = "/home/you"
-BLOCK_SECONDS = 600
+# The library is built in one of them, optimised: many minutes where the machine has other things to do.
+BLOCK_SECONDS = 2400
 
 
 class Reader:
