@@ -11,6 +11,7 @@ import (
 // Checkpoint is a directory that a run saved. It may outlive the run.
 type Checkpoint struct {
 	c *C.libresult_checkpoint
+	_ *byte // With no pointer of Go's in it, it would share memory with other small things, and live as long as they.
 }
 
 // OpenCheckpoint opens a checkpoint without its run. One that does not exist can be opened;
@@ -38,7 +39,7 @@ func OpenCheckpoint(ctx context.Context, uri string, settings ...Setting) (*Chec
 
 // ownCheckpoint takes over a checkpoint from C.
 func ownCheckpoint(owned *C.libresult_checkpoint) *Checkpoint {
-	checkpoint := &Checkpoint{owned}
+	checkpoint := &Checkpoint{c: owned}
 	runtime.AddCleanup(checkpoint, func(owned *C.libresult_checkpoint) { C.libresult_checkpoint_free(owned) }, owned)
 	return checkpoint
 }

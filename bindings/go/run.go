@@ -14,6 +14,7 @@ import (
 // to see what was written since, open it again.
 type Run struct {
 	c *C.libresult_run
+	_ *byte // With no pointer of Go's in it, it would share memory with other small things, and live as long as they.
 }
 
 // Open opens the run at uri: a local path, or "file://", "s3://", "gs://", "abfs://", "http://" and the
@@ -40,7 +41,7 @@ func Open(ctx context.Context, uri string, settings ...Setting) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := &Run{owned}
+	run := &Run{c: owned}
 	runtime.AddCleanup(run, func(owned *C.libresult_run) { C.libresult_run_free(owned) }, owned)
 	return run, nil
 }
