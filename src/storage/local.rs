@@ -238,11 +238,7 @@ impl LocalUpload {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(StorageError::io(error, &self.path)),
         };
-        Ok(match condition {
-            Condition::Always => true,
-            Condition::IfAbsent => found.is_none(),
-            Condition::IfMatch(expected) => found.as_ref() == Some(expected),
-        })
+        Ok(condition.holds(found.as_ref(), ETag::eq))
     }
 }
 

@@ -80,6 +80,17 @@ pub(crate) enum Condition {
     IfMatch(ETag),
 }
 
+impl Condition {
+    /// Whether it holds for what was found, by what the store takes for the same state.
+    fn holds(&self, found: Option<&ETag>, is_same: fn(&ETag, &ETag) -> bool) -> bool {
+        match self {
+            Condition::Always => true,
+            Condition::IfAbsent => found.is_none(),
+            Condition::IfMatch(expected) => found.is_some_and(|found| is_same(found, expected)),
+        }
+    }
+}
+
 /// A place that keeps files. Paths have `/` between their parts.
 pub(crate) trait Store: Debug + Send + Sync {
     /// What Ray calls this kind of store: `type_name` of its file system.

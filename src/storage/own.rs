@@ -294,13 +294,11 @@ impl Own {
         cancel: Option<&Cancel>,
     ) -> Result<(), StorageError> {
         self.check_writable(path)?;
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::IfAbsent => self.found(path, cancel)?.is_none(),
-            Condition::IfMatch(etag) => self.found(path, cancel)?.is_some_and(|known| known.etag == *etag),
-        };
-        if !holds {
-            return Err(self.fault(Fault::Changed, path));
+        if *condition != Condition::Always {
+            let found = self.found(path, cancel)?.map(|known| known.etag);
+            if !condition.holds(found.as_ref(), ETag::eq) {
+                return Err(self.fault(Fault::Changed, path));
+            }
         }
         self.call(path, cancel, |functions| functions.write(path, data))
     }

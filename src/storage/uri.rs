@@ -7,7 +7,7 @@ use super::{Location, Settings, local::Local, own, sys};
 use crate::error::{Code, Error, Result};
 use crate::nearest::nearest;
 
-/// Schemes of stores that this build has no code for.
+/// Schemes of stores elsewhere, some of which a build may lack.
 const ELSEWHERE: &[&str] = &["s3", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "memory"];
 
 /// Whether a scheme is one of those that have a meaning without anyone registering them.

@@ -63,13 +63,13 @@ impl RemoteBlob {
         let shown = remote.shown(path);
         let failed = |fault| StorageError::new(fault, &shown);
         let key = remote.key(path).map_err(failed)?;
-        let connection = remote.connection.current();
-        let file = Arc::new(File { connection, key, shown: shown.clone() });
+        let file = |connection| Arc::new(File { connection, key: key.clone(), shown: shown.clone() });
         if let Some(Known { size, etag }) = known {
+            let file = file(remote.connection.current());
             return Ok(RemoteBlob::new(file, etag.clone(), *size, Vec::new()));
         }
         let first = remote.connection.again_elsewhere(|connection| {
-            let file = Arc::new(File { connection, key: file.key.clone(), shown: shown.clone() });
+            let file = file(connection);
             let mut fetch = Fetch::start(&file, 0..CHUNK)?;
             fetch.head(cancel)?;
             Ok((file, fetch))

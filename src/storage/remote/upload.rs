@@ -101,12 +101,7 @@ impl RemoteUpload {
             Err(Fault::NotFound) => None,
             Err(fault) => return Err(fault),
         };
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::IfAbsent => found.is_none(),
-            Condition::IfMatch(etag) => found.is_some_and(|found| state::is_same(&found, etag)),
-        };
-        if holds { Ok(()) } else { Err(Fault::Changed) }
+        if condition.holds(found.as_ref(), state::is_same) { Ok(()) } else { Err(Fault::Changed) }
     }
 }
 
