@@ -119,7 +119,8 @@ def main():
             print(f"FAILED self-test: the checks miss {what}")
         harness.Context.self_test = True
         for test, wrong, _ in run_all([test for test in chosen if test.has_faults]):
-            if wrong:
+            # To a test of silence, a busy server looks like a silent one: it is asked again while nothing else runs.
+            if wrong or timed(test)[1]:
                 passed += 1
             else:
                 failed.append(test)

@@ -212,39 +212,39 @@ def a_listing_that_fails_on_its_second_page(proxy):
 def slow_is_no_fault(proxy):
     uri = run_of(proxy)
     proxy.do({"path": "run.*result", "delay": 0.7})
-    with within(6, least=0.7):
-        open_run(uri, idle_timeout_ms=2_000)
+    with within(MOST_SECONDS, least=0.7):
+        open_run(uri, idle_timeout_ms=3_000)
 
 
 @test("s3", "http", has_faults=True)
 def a_slow_line_is_no_fault(proxy):
     """The file takes longer than the time in which something must come."""
     uri = run_of(proxy, runs.rows(40, 10_000))
-    proxy.do({"path": "run.*result", "throttle": 400_000})
-    with within(8, least=0.8):
-        equal(open_run(uri, idle_timeout_ms=600).json()["metrics"]["loss"], 39.5)
+    proxy.do({"path": "run.*result", "throttle": 160_000})
+    with within(MOST_SECONDS, least=2):
+        equal(open_run(uri, idle_timeout_ms=1_500).json()["metrics"]["loss"], 39.5)
 
 
 @test(*STORES, has_faults=True)
 def silence_is_given_up(proxy):
     uri = run_of(proxy)
     proxy.do({"hang": True})
-    fails("IO", "timed out", call=lambda: open_run(uri, idle_timeout_ms=200), seconds=MOST_SECONDS, least=0.2)
+    fails("IO", "timed out", call=lambda: open_run(uri, idle_timeout_ms=500), seconds=MOST_SECONDS, least=0.5)
 
 
 @test(*BUCKETS, has_faults=True)
 def silence_while_writing_is_given_up(proxy):
-    run = open_run(run_of(proxy), idle_timeout_ms=200)
+    run = open_run(run_of(proxy))
     proxy.do({"method": "PUT", "hang": True})
-    fails("IO", "timed out", call=lambda: run.write("csv", proxy.uri("out.csv"), idle_timeout_ms=200), seconds=MOST_SECONDS, least=0.2)
+    fails("IO", "timed out", call=lambda: run.write("csv", proxy.uri("out.csv"), idle_timeout_ms=500), seconds=MOST_SECONDS, least=0.5)
 
 
 @test(*STORES, has_faults=True)
 def silence_in_the_middle_goes_on(proxy):
     uri = run_of(proxy, runs.rows(40, 10_000))
     proxy.do({"path": "run.*result", "cut": 100_000, "hang": True, "times": 1})
-    with within(MOST_SECONDS, least=0.3):
-        run = open_run(uri, idle_timeout_ms=300)
+    with within(MOST_SECONDS, least=1):
+        run = open_run(uri, idle_timeout_ms=1_000)
     check(len([line for line in reads(proxy.log()) if line[4] == 206]) >= 2, proxy.log())
     equal(run.json()["metrics"]["loss"], 39.5)
 
@@ -253,7 +253,7 @@ def silence_in_the_middle_goes_on(proxy):
 def silence_in_the_middle_for_ever(proxy):
     uri = run_of(proxy, runs.rows(40, 10_000))
     proxy.do({"path": "run.*result", "cut": 100, "hang": True})
-    fails("IO", "result.json", "timed out", call=lambda: open_run(uri, idle_timeout_ms=200), seconds=MOST_SECONDS)
+    fails("IO", "result.json", "timed out", call=lambda: open_run(uri, idle_timeout_ms=500), seconds=MOST_SECONDS)
 
 
 # ---- Broken answers --------------------------------------------------------------------------------------------------
