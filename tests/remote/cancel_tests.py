@@ -47,7 +47,7 @@ def moments(until, count=12):
 def silence_while_opening(proxy):
     proxy.put("run/result.json", LONG)
     proxy.do({"hang": True})
-    cancel_often(lambda cancel: open_run(proxy.uri("run"), cancel=cancel), (0.4, 0.6))
+    cancel_often(lambda cancel: open_run(proxy.uri("run"), cancel=cancel), (0.3, 2))
 
 
 @test(*BUCKETS, quiet=True)

@@ -98,7 +98,7 @@ def a_name_that_begins_like_another(proxy):
 
 @test(*BUCKETS)
 def the_bucket_itself_is_listed(proxy):
-    fails("NOT_FOUND", "not a run", call=lambda: open_run(proxy.uri(home="")), seconds=10)
+    fails("NOT_FOUND", "not a run", call=lambda: open_run(proxy.uri(home="")), seconds=30)
 
 
 def page_of_keys(head):

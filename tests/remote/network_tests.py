@@ -60,13 +60,13 @@ class Raw:
 
 @test(*STORES)
 def a_closed_port_is_told_at_once(proxy):
-    fails("IO", proxy.home, "refused", call=lambda: open_run(proxy.uri("run", port=closed_port())), seconds=1)
+    fails("IO", proxy.home, "refused", call=lambda: open_run(proxy.uri("run", port=closed_port())), seconds=3)
 
 
 @test(*STORES)
 def a_host_that_never_answers_is_given_up(proxy):
     port = proxy.hole()
-    fails("IO", proxy.home, "timed out", call=lambda: open_run(proxy.uri("run", port=port), connect_timeout_ms=400), seconds=1.5, least=0.35)
+    fails("IO", proxy.home, "timed out", call=lambda: open_run(proxy.uri("run", port=port), connect_timeout_ms=400), seconds=3, least=0.35)
 
 
 @test("s3", "http")
@@ -84,14 +84,14 @@ def https(uri):
 
 @test(*STORES)
 def tls_with_whom_speaks_none(proxy):
-    fails("IO", proxy.home, call=lambda: open_run(https(run_of(proxy))), seconds=2)
+    fails("IO", proxy.home, call=lambda: open_run(https(run_of(proxy))), seconds=5)
 
 
 @test(*STORES)
 def a_certificate_that_nobody_trusts(proxy):
     run_of(proxy)
     secure = proxy.secure()
-    fails("IO", proxy.home, "certificate", call=lambda: open_run(https(proxy.uri("run", port=secure.port))), seconds=2)
+    fails("IO", proxy.home, "certificate", call=lambda: open_run(https(proxy.uri("run", port=secure.port))), seconds=5)
 
 
 @test(*STORES)
@@ -112,7 +112,7 @@ def a_certificate_for_another_host(proxy):
     run_of(proxy)
     secure = proxy.secure()
     uri = https(proxy.uri("run", port=secure.port)).replace(HOST, "localhost")
-    fails("IO", "certificate", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=2)
+    fails("IO", "certificate", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=5)
 
 
 @test("s3")
@@ -121,7 +121,7 @@ def a_certificate_of_an_authority_as_that_of_a_server(proxy):
     run_of(proxy)
     secure = proxy.secure("authority")
     uri = https(proxy.uri("run", port=secure.port))
-    fails("IO", "certificate of an authority", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=2)
+    fails("IO", "certificate of an authority", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=5)
 
 
 @test("s3")
@@ -417,4 +417,4 @@ def refusal_without_end(head):
 @test("s3")
 def a_refusal_without_end(proxy):
     server = Raw(refusal_without_end, closes=False)
-    fails("PERMISSION", "AccessDenied", call=lambda: open_run(proxy.uri("run", port=server.port)), seconds=2)
+    fails("PERMISSION", "AccessDenied", call=lambda: open_run(proxy.uri("run", port=server.port)), seconds=5)
