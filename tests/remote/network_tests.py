@@ -115,13 +115,30 @@ def a_certificate_for_another_host(proxy):
     fails("IO", "certificate", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=5)
 
 
-@test("s3")
+@test(*STORES)
 def a_certificate_of_an_authority_as_that_of_a_server(proxy):
-    """As `openssl req -x509` makes it. TLS here takes none such, and says what would do."""
+    """As `openssl req -x509` makes it. OpenSSL, and so pyarrow, takes it where it is named itself."""
+    run_of(proxy)
+    secure, others = proxy.secure("authority"), proxy.secure("authority")
+    uri = https(proxy.uri("run", port=secure.port))
+    equal(open_run(uri, tls_ca_file_path=secure.file).rows(), 3)
+    for file in ({}, {"tls_ca_file_path": others.file}):
+        fails("IO", proxy.home, "certificate", call=lambda file=file: open_run(uri, **file))
+
+
+@test("s3")
+def a_certificate_of_an_authority_for_another_host(proxy):
     run_of(proxy)
     secure = proxy.secure("authority")
-    uri = https(proxy.uri("run", port=secure.port))
-    fails("IO", "certificate of an authority", call=lambda: open_run(uri, tls_ca_file_path=secure.file), seconds=5)
+    uri = https(proxy.uri("run", port=secure.port)).replace(HOST, "localhost")
+    fails("IO", "certificate not valid for name", call=lambda: open_run(uri, tls_ca_file_path=secure.file))
+
+
+@test("s3")
+def a_certificate_of_an_authority_that_has_expired(proxy):
+    run_of(proxy)
+    secure = proxy.secure("expired")
+    fails("IO", "certificate expired", call=lambda: open_run(https(proxy.uri("run", port=secure.port)), tls_ca_file_path=secure.file))
 
 
 @test("s3")

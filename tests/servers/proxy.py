@@ -8,7 +8,7 @@ It is asked about itself on the same port, below `/__`. Other requests go to the
     POST   /__proxies       a proxy before the same server with no rules and an empty log: {"port": N}. Tests that run at the same
                             time take one each. With the body {"tls": true} it speaks TLS, with a certificate for 127.0.0.1 that nobody
                             trusts: {"port": N, "certificate": PEM}; with "authority" instead of true, that is one of an authority,
-                            as `openssl req -x509` makes them
+                            as `openssl req -x509` makes them, with "expired" one such of yesterday
     POST   /__rules         a JSON list of rules, which take the place of those before; the log is emptied
     GET    /__rules         the same list, with how often each rule was followed as "done": a fault that did not happen proves nothing
     GET    /__log           a JSON list of all requests since, in the order in which they came:
@@ -105,8 +105,8 @@ class Proxy(plumbing.Server):
     def clear(self):
         self.log, self.peak, self.connections = [], self.running, 0
 
-    def speak_tls(self, is_authority):
-        certificate, key = self_signed(is_authority)
+    def speak_tls(self, how):
+        certificate, key = self_signed(is_authority=how in ("authority", "expired"), is_expired=how == "expired")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile() as f:
             f.write(certificate + key)
@@ -240,7 +240,7 @@ class Handler(plumbing.Handler):
             case "POST", "/__proxies":
                 another = Proxy(proxy.store)
                 tls = json.loads(self.body() or b"{}").get("tls")
-                about = another.speak_tls(tls == "authority") if tls else {}
+                about = another.speak_tls(tls) if tls else {}
                 self.tell({"port": another.start().port, **about})
             case "POST", "/__holes":
                 self.tell({"port": hole()})
@@ -294,7 +294,7 @@ def has_body(method, status):
     return method != "HEAD" and status not in (204, 304)
 
 
-def self_signed(is_authority):
+def self_signed(is_authority, is_expired):
     """A certificate for this host and its key, as PEM."""
     from cryptography import x509  # what moto needs has it
     from cryptography.hazmat.primitives import hashes, serialization
@@ -305,7 +305,8 @@ def self_signed(is_authority):
     now = datetime.datetime.now(datetime.timezone.utc)
     day = datetime.timedelta(days=1)
     made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
+            .serial_number(x509.random_serial_number()).not_valid_before(now - 3 * day)
+            .not_valid_after(now - day if is_expired else now + day)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(plumbing.HOST))]), False)
             .add_extension(x509.BasicConstraints(is_authority, None), True).sign(key, hashes.SHA256()))
     return (made.public_bytes(serialization.Encoding.PEM),

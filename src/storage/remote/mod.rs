@@ -19,6 +19,7 @@ mod s3;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upload;
 #[cfg(feature = "http")]
 mod web;

@@ -24,12 +24,11 @@ use object_store::client::{
 use super::config::Timeouts;
 use super::listing::{self, Odd};
 use super::per_process::PerProcess;
+use super::tls;
 use crate::storage::Fault;
 
 /// How much of the text of a refusal is looked at.
 const MOST_REFUSAL_BYTES: usize = 64 * 1024;
-/// The word of TLS for the certificate of an authority that a server has as its own.
-const AUTHORITY: &str = "CaUsedAsEndEntity";
 const MOST_REDIRECTS: usize = 5;
 
 /// Why a request came to nothing.
@@ -134,23 +133,9 @@ impl Connector {
     }
 
     fn new_client(&self) -> Result<reqwest::Client, Fault> {
-        // Fails if the host has chosen one already, which then counts.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let authorities = self.authorities()?;
-        let usual = self.builder().tls_certs_merge(authorities.clone()).build();
-        // A system without certificates of authorities, such as a small container, still reads what needs none.
-        let client = usual.or_else(|_| self.builder().tls_certs_only(authorities).build());
+        let tls = tls::config(self.authorities.as_deref())?;
+        let client = self.builder().tls_backend_preconfigured(tls).build();
         client.map_err(|error| Fault::Setup(causes(&error)))
-    }
-
-    fn authorities(&self) -> Result<Vec<reqwest::Certificate>, Fault> {
-        let Some(pem) = &self.authorities else { return Ok(Vec::new()) };
-        let authorities = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
-        if authorities.is_empty() {
-            let message = "setting tls_ca_file_path: the file has no certificate in PEM";
-            return Err(Fault::Setup(message.to_owned()));
-        }
-        Ok(authorities)
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
@@ -182,8 +167,10 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
             Some(error) if error.is_timeout() => "timed out".to_owned(),
             Some(_) => String::new(),
             None if is_wrapping(error) => String::new(),
-            None if error.to_string().contains(AUTHORITY) => {
-                "the server shows the certificate of an authority (CA:TRUE), which none may have".to_owned()
+            None if tls::is_authority(&error.to_string()) => {
+                "the server shows the certificate of an authority \
+                (CA:TRUE), which is trusted only where tls_ca_file_path has this very certificate"
+                    .to_owned()
             }
             None => error.to_string(),
         };
