@@ -14,6 +14,8 @@ const ENCODED: &AsciiSet =
     &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#').add(b'"').add(b'<').add(b'>').add(b'`').add(b'\\');
 /// The same for a value of a query.
 const ENCODED_VALUE: &AsciiSet = &ENCODED.add(b'&').add(b'+').add(b'=');
+/// The same for what stands before `@`.
+const ENCODED_USER: &AsciiSet = &ENCODED.add(b'/').add(b':').add(b'@');
 
 /// Settings that never appear anywhere.
 const SECRETS: [&str; 7] = [
@@ -83,11 +85,21 @@ pub(super) fn parse(kind: Kind, scheme: &str, rest: &str, settings: &Settings) -
         let word = kind.bucket_word();
         return Err(Error::invalid(format_args!("{scheme}:// needs a {word}, as in {scheme}://{word}/run")));
     }
+    let in_host = place.host.matches(['/', '@']);
+    if let Some(odd) = in_host.chain(bucket.matches(kind.not_in_buckets())).next() {
+        let word = kind.bucket_word();
+        return Err(Error::invalid(format_args!("the {word} of a {scheme}:// URI cannot have a '{odd}'")));
+    }
     let path = place.path.trim_matches('/');
     let head = if kind.is_web() { &place.host } else { &bucket };
     let path = if path.is_empty() { head.clone() } else { [head, "/", path].concat() };
-    let query = query_of(&place.given);
+    let query = query_of(&place.given)?;
     Ok(Address { config: Config::new(kind, bucket, place.given), path, query })
+}
+
+/// A name that stands before `@`, as a URI holds it.
+pub(super) fn encoded_user(name: &str) -> Cow<'_, str> {
+    utf8_percent_encode(name, ENCODED_USER).into()
 }
 
 /// A path as a URI holds it.
@@ -121,15 +133,16 @@ fn decoded(scheme: &str, text: &str) -> Result<String> {
     Ok(decoded.into_owned())
 }
 
-fn query_of(given: &BTreeMap<&'static str, String>) -> String {
+fn query_of(given: &BTreeMap<&'static str, String>) -> Result<String> {
     let is_shown =
         |key: &str| !SECRETS.contains(&key) && !key.ends_with("_timeout_ms") && key != "account_name";
     let shown = KEYS.iter().map(|key| key.name()).filter(|key| is_shown(key));
-    let pairs = shown.filter_map(|key| {
-        let value = without_user(given.get(key)?);
-        Some(format!("{key}={}", utf8_percent_encode(&value, ENCODED_VALUE)))
+    let pairs = shown.filter_map(|key| Some((key, without_user(given.get(key)?))));
+    let pairs = pairs.map(|(key, value)| match value.is_empty() {
+        true => Err(Error::invalid(format_args!("setting {key} has nothing behind its '@'"))),
+        false => Ok(format!("{key}={}", utf8_percent_encode(&value, ENCODED_VALUE))),
     });
-    pairs.collect::<Vec<_>>().join("&")
+    Ok(pairs.collect::<Result<Vec<_>>>()?.join("&"))
 }
 
 /// An endpoint without who asks it, which may be a secret; any other value as it is.
@@ -290,6 +303,16 @@ mod tests {
         );
         assert!(message("s3://b/k?scheme=ftp").contains("setting scheme is 'ftp'"));
         assert!(message("s3://b/%ff").contains("not UTF-8"));
+        assert_eq!(message("s3://b%2Fc/k"), "the bucket of a s3:// URI cannot have a '/'");
+        assert_eq!(
+            message("abfs://a.b@a.dfs.core.windows.net/k"),
+            "the container of a abfs:// URI cannot have a '.'"
+        );
+        assert_eq!(message("https://h%40/k"), "the server of a https:// URI cannot have a '@'");
+        assert_eq!(
+            message("s3://b/k?endpoint_override=SECRET@"),
+            "setting endpoint_override has nothing behind its '@'"
+        );
     }
 
     #[test]

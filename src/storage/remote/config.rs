@@ -56,6 +56,16 @@ impl Kind {
         }
     }
 
+    /// What no bucket has in its name, and would mean something else in a URI.
+    pub(super) fn not_in_buckets(self) -> &'static [char] {
+        match self.filesystem() {
+            "abfs" => &['/', '@', ':', '.'],
+            // It is a URL here.
+            "http" => &[],
+            _ => &['/', '@', ':'],
+        }
+    }
+
     /// Whether files are only read, and by name.
     pub(super) fn is_web(self) -> bool {
         self.filesystem() == "http"

@@ -27,6 +27,9 @@ pub(super) struct Listing {
 const ENTRIES: [(&str, &str); 4] =
     [("Contents", "Key"), ("CommonPrefixes", "Prefix"), ("Blob", "Name"), ("BlobPrefix", "Name")];
 
+/// Of what stands between `&` and `;`.
+const LONGEST_NAME: usize = 8;
+
 /// How a listing starts: of S3 and GCS, and of Azure.
 const ROOTS: [&str; 2] = ["<ListBucketResult", "<EnumerationResults"];
 
@@ -102,7 +105,8 @@ fn unescape(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('&') {
         plain.push_str(before);
-        let Some((name, after)) = behind.split_once(';') else {
+        let end = behind.bytes().take(LONGEST_NAME + 1).position(|byte| byte == b';');
+        let Some((name, after)) = end.map(|end| (&behind[..end], &behind[end + 1..])) else {
             plain.push('&');
             rest = behind;
             continue;

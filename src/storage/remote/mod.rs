@@ -127,7 +127,8 @@ impl Store for Remote {
 
     fn uri(&self, path: &str) -> String {
         let account = self.connection.config.get("account_name").filter(|_| self.filesystem() == "abfs");
-        let account = account.map(|account| format!("{account}@")).unwrap_or_default();
+        let account =
+            account.map(|account| format!("{}@", address::encoded_user(account))).unwrap_or_default();
         let mark = if self.query.is_empty() { "" } else { "?" };
         [&*self.prefix, &account, &address::encoded(path), mark, &self.query].concat()
     }

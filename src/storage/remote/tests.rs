@@ -130,3 +130,79 @@ fn a_path_that_no_key_can_have_is_refused() {
         assert!(matches!(error.fault, Fault::Setup(_)), "{error}");
     }
 }
+
+/// Texts that are like `seeds`: pieces of them in another order, and characters that mean something in between.
+fn mutants(seeds: &[&str], marks: &[&str], count: usize) -> impl Iterator<Item = String> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = move |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % limit as u64) as usize
+    };
+    let seeds: Vec<Vec<char>> = seeds.iter().map(|seed| seed.chars().collect()).collect();
+    let marks: Vec<String> = marks.iter().map(|&mark| mark.to_owned()).collect();
+    (0..count).map(move |_| {
+        let mut text = seeds[below(seeds.len())].clone();
+        for _ in 0..=below(4) {
+            let (from, at) = (below(text.len() + 1), below(text.len() + 1));
+            match below(3) {
+                0 => drop(text.drain(from.min(at)..from.max(at))),
+                1 => drop(text.splice(at..at, marks[below(marks.len())].chars())),
+                _ => {
+                    let other = &seeds[below(seeds.len())];
+                    let start = below(other.len());
+                    let end = start + below(other.len() - start + 1);
+                    text.splice(at..at, other[start..end].iter().copied());
+                }
+            }
+        }
+        text.into_iter().collect()
+    })
+}
+
+#[test]
+fn whatever_a_server_lists_is_read_or_left_out() {
+    let seeds = [
+        "<ListBucketResult><Name>b</Name><Prefix>run/</Prefix><Contents><Key>run/</Key><Size>0</Size></Contents>\
+         <Contents><Key>run/x&amp;//y</Key><Size>7</Size></Contents><CommonPrefixes><Prefix>run//</Prefix>\
+         </CommonPrefixes><NextContinuationToken>a&#x26;</NextContinuationToken></ListBucketResult>",
+        "<EnumerationResults><Blobs><Blob><Name Encoded=\"true\">run/\u{e9}</Name><Properties><ResourceType>directory\
+         </ResourceType><Content-Length>5</Content-Length></Properties></Blob><BlobPrefix><Name>a//</Name></BlobPrefix>\
+         </Blobs><NextMarker/></EnumerationResults>",
+    ];
+    let marks =
+        ["&", ";", "&#x", "&#1114112;", "<", ">", "</", "<Key>", "</Contents>", "<Blob ", "\u{1f600}", "\0"];
+    for text in mutants(&seeds, &marks, 20_000) {
+        let listing = super::listing::readable(&text);
+        assert!(listing.text.len() <= text.len(), "{text}");
+    }
+}
+
+#[cfg(all(feature = "s3", feature = "gs", feature = "abfs", feature = "http"))]
+#[test]
+fn what_a_uri_names_is_named_again_by_its_own() {
+    let seeds = [
+        "s3://user:word@bucket/a%20b/c?region=eu-west-3&endpoint_override=http%3A%2F%2Flocalhost:9000&scheme=http",
+        "gs://anonymous@bucket/run?endpoint_override=localhost:4443",
+        "abfss://container@account.dfs.core.windows.net/run?tenant_id=t",
+        "abfs://account:key@127.0.0.1:10000/container/run?enable_tls=false",
+        "https://user:password@host:8080/a/b%3Fc?connect_timeout_ms=7",
+    ];
+    let marks = [
+        "/", "//", "%2F", "%3A", "%40", "%25", "%", "?", "#", "&", "=", "@", ":", "+", "\u{e9}", "%00", ".",
+        " ",
+    ];
+    let located = |uri: &str| {
+        let (scheme, rest) = uri.split_once("://")?;
+        locate(Kind::of_scheme(scheme)?, scheme, rest, &Settings::new(&[], KEYS).unwrap()).ok()
+    };
+    let mut count = 0;
+    for uri in mutants(&seeds, &marks, 5_000) {
+        let Some(first) = located(&uri) else { continue };
+        let Some(again) = located(&first.uri()) else { panic!("{uri} is {}, which is none", first.uri()) };
+        assert_eq!((again.uri(), &again.path), (first.uri(), &first.path), "{uri}");
+        count += 1;
+    }
+    assert!(count > 1_000, "only {count}");
+}
