@@ -6,6 +6,7 @@ pub(crate) mod double;
 mod error;
 mod local;
 mod own;
+mod per_process;
 #[cfg(feature = "remote")]
 mod remote;
 mod settings;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use super::per_process::PerProcess;
 use super::{
     Blob, Condition, ETag, Entry, EntryKind, Fault, FileBelow, Known, Location, StorageError, Store, Upload,
     sys, uri,
@@ -115,7 +116,7 @@ pub(crate) fn register(
         scheme: scheme.to_owned(),
         prefix: format!("{scheme}://"),
         functions: make(),
-        turn: (!is_concurrent).then(Turn::default),
+        turn: (!is_concurrent).then(PerProcess::new),
     }));
     Ok(())
 }
@@ -199,8 +200,8 @@ struct Own {
     scheme: String,
     prefix: String,
     functions: Box<dyn Functions>,
-    /// None if it is concurrent.
-    turn: Option<Turn>,
+    /// None if it is concurrent. A child of a fork does not wait for threads that it does not have.
+    turn: Option<PerProcess<Turn>>,
 }
 
 struct OwnStore(Arc<Own>);
@@ -236,7 +237,8 @@ impl Own {
         if cancel.is_some_and(Cancel::is_triggered) {
             return Err(cancelled());
         }
-        let turn = self.turn.as_ref().map(|turn| turn.take(cancel).ok_or_else(cancelled)).transpose()?;
+        let turn = self.turn.as_ref().map(|turn| turn.get_or_init(Turn::default));
+        let turn = turn.map(|turn| turn.take(cancel).ok_or_else(cancelled)).transpose()?;
         let outcome = function(&*self.functions);
         drop(turn);
         outcome.map_err(|error| {

@@ -17,9 +17,10 @@
 
 enum { FORKS = 500, THREADS = 2 };
 
-// A store of empty directories.
+// A store of empty directories, in which every fork finds another thread.
 static libresult_error *list(void *user_data, const char *path, libresult_listing *into) {
   (void)user_data;
+  usleep(100);
   libresult_listing_add(into, "checkpoint_000000", 0, strchr(path, '/') == NULL);
   return NULL;
 }
@@ -36,6 +37,16 @@ static const libresult_store_functions functions = {sizeof functions, false, lis
 // Looks schemes up without end, so that a fork falls into the middle of it.
 static void *look_up(void *stop) {
   while (!*(atomic_bool *)stop) libresult_error_free(libresult_store_unregister("none"));
+  return NULL;
+}
+
+// Reads the store without end, which wants one call at a time.
+static void *open_runs(void *stop) {
+  while (!*(atomic_bool *)stop) {
+    libresult_run *run = NULL;
+    libresult_error_free(libresult_run_open("own://run", NULL, 0, NULL, &run));
+    libresult_run_free(run);
+  }
   return NULL;
 }
 
@@ -58,7 +69,7 @@ int main(int argc, char **argv) {
   atomic_bool stop = false;
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++) {
-    if (pthread_create(&threads[i], NULL, look_up, &stop) != 0) return 2;
+    if (pthread_create(&threads[i], NULL, i ? look_up : open_runs, &stop) != 0) return 2;
   }
   int good = 0;
   for (int i = 0; i < FORKS; i++) {

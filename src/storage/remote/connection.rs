@@ -9,11 +9,11 @@ use tokio::sync::OnceCell;
 
 use super::config::{Config, Kind};
 use super::fault::fault;
-use super::per_process::PerProcess;
 use super::runtime::{self, Task};
 use super::wire::{self, Connector, Seen};
 use crate::cancel::Cancel;
 use crate::storage::Fault;
+use crate::storage::per_process::PerProcess;
 
 /// More connections than this are not kept for whoever comes next.
 const MOST_KEPT: usize = 64;

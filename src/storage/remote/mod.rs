@@ -12,7 +12,6 @@ mod fault;
 #[cfg(feature = "gs")]
 mod gcs;
 mod listing;
-mod per_process;
 mod runtime;
 #[cfg(feature = "s3")]
 mod s3;
@@ -37,8 +36,8 @@ use object_store::{ListResult, ObjectMeta, ObjectStore};
 use self::blob::RemoteBlob;
 use self::connection::Connection;
 use self::listing::Odd;
-use self::per_process::PerProcess;
 use self::upload::RemoteUpload;
+use super::per_process::PerProcess;
 use super::{
     Blob, Condition, ETag, Entry, EntryKind, Fault, FileBelow, Known, Location, Settings, StorageError,
     Store, Upload,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use super::per_process::PerProcess;
 use crate::cancel::Cancel;
+use crate::storage::per_process::PerProcess;
 use crate::storage::{Fault, disk};
 
 static RUNTIME: PerProcess<Runtime> = PerProcess::new();

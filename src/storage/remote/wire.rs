@@ -23,9 +23,9 @@ use object_store::client::{
 
 use super::config::Timeouts;
 use super::listing::{self, Odd};
-use super::per_process::PerProcess;
 use super::tls;
 use crate::storage::Fault;
+use crate::storage::per_process::PerProcess;
 
 /// How much of the text of a refusal is looked at.
 const MOST_REFUSAL_BYTES: usize = 64 * 1024;
