@@ -126,6 +126,16 @@ def a_certificate_of_an_authority_as_that_of_a_server(proxy):
         fails("IO", proxy.home, "certificate", call=lambda file=file: open_run(uri, **file))
 
 
+@test("s3", alone=True, environment={"SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": None})
+def a_system_without_certificates(proxy):
+    """As a small container: what needs none is read, and what needs some says so."""
+    equal(open_run(run_of(proxy)).rows(), 3)
+    secure = proxy.secure()
+    uri = https(proxy.uri("run", port=secure.port))
+    fails("IO", "no certificates of authorities", "tls_ca_file_path", call=lambda: open_run(uri))
+    equal(open_run(uri, tls_ca_file_path=secure.file).rows(), 3)
+
+
 @test("s3")
 def a_certificate_of_an_authority_for_another_host(proxy):
     run_of(proxy)

@@ -1,10 +1,11 @@
 //! Whom a client trusts: who has a certificate of an authority that the system or the caller names, and who shows one of the
 //! named certificates as its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -14,28 +15,19 @@ use crate::storage::Fault;
 
 /// The word for the certificate of an authority that a server shows as its own.
 const AUTHORITY: &str = "CaUsedAsEndEntity";
+/// As in a small container.
+const NONE_TRUSTED: &str = "the system has no certificates of authorities (Debian's package ca-certificates), and \
+    tls_ca_file_path names none";
 
 /// How TLS is spoken. `authorities` are certificates in PEM, which are trusted besides those of the system.
 pub(super) fn config(authorities: Option<&[u8]>) -> Result<ClientConfig, Fault> {
     let named = authorities.map(parse).transpose()?.unwrap_or_default();
-    // What of the system's certificates cannot be read, is not trusted.
-    let system = rustls_native_certs::load_native_certs().certs;
-    let trusted: Vec<CertificateDer> = named.into_iter().chain(system).collect();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(trusted.iter().cloned());
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier { named, provider: provider.clone(), trust: OnceLock::new() };
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Fault::Setup(error.to_string()))?;
-    let builder = match WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build() {
-        Ok(usual) => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { usual, trusted }))
-        }
-        // A system without certificates, such as a small container, still reads what needs none.
-        Err(_) => builder.with_root_certificates(RootCertStore::empty()),
-    };
-    Ok(builder.with_no_client_auth())
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
 fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -58,8 +50,31 @@ pub(super) fn is_authority(error: &str) -> bool {
 /// takes it from none, OpenSSL and so pyarrow from those whose very certificate is trusted.
 #[derive(Debug)]
 struct Verifier {
-    usual: Arc<WebPkiServerVerifier>,
-    trusted: Vec<CertificateDer<'static>>,
+    named: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+    /// The system's certificates are read when the first server shows its own: many have none to show.
+    trust: OnceLock<Trust>,
+}
+
+#[derive(Debug)]
+struct Trust {
+    certificates: Vec<CertificateDer<'static>>,
+    /// None if no certificate is trusted.
+    usual: Option<Arc<WebPkiServerVerifier>>,
+}
+
+impl Verifier {
+    fn trust(&self) -> &Trust {
+        self.trust.get_or_init(|| {
+            // What of the system's certificates cannot be read, is not trusted.
+            let system = rustls_native_certs::load_native_certs().certs;
+            let certificates: Vec<CertificateDer> = self.named.iter().cloned().chain(system).collect();
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates.iter().cloned());
+            let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone());
+            Trust { certificates, usual: builder.build().ok() }
+        })
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -71,11 +86,12 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let outcome = self.usual.verify_server_cert(certificate, intermediates, name, ocsp, now);
-        match outcome {
+        let Trust { certificates, usual } = self.trust();
+        let Some(usual) = usual else { return Err(Error::General(NONE_TRUSTED.to_owned())) };
+        match usual.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             // WebPKI has looked at its time before, and would have looked at its name after.
             Err(Error::InvalidCertificate(CertificateError::Other(why)))
-                if is_authority(&why.to_string()) && self.trusted.contains(certificate) =>
+                if is_authority(&why.to_string()) && certificates.contains(certificate) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
@@ -90,7 +106,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -99,10 +115,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.usual.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
