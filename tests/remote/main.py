@@ -93,6 +93,8 @@ def main():
     harness.Context.path = os.path.abspath(options.library)
     harness.Context.library = libresult.Library(harness.Context.path)
     tests = {test.name: test for test in harness.TESTS}
+    if len(tests) < len(harness.TESTS):
+        raise SystemExit("two tests have one name")
     if options.alone:
         harness.Context.self_test = options.self_test
         wrong = run(tests[options.alone])

@@ -126,7 +126,7 @@ def a_certificate_of_an_authority_as_that_of_a_server(proxy):
         fails("IO", proxy.home, "certificate", call=lambda file=file: open_run(uri, **file))
 
 
-@test("s3", alone=True, environment={"SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": None})
+@test("s3", "http", alone=True, environment={"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/nowhere"})
 def a_system_without_certificates(proxy):
     """As a small container: what needs none is read, and what needs some says so."""
     equal(open_run(run_of(proxy)).rows(), 3)
@@ -157,13 +157,6 @@ def a_file_of_certificates_that_is_none(proxy):
     fails("INVALID_ARGUMENT", "tls_ca_file_path", "/nowhere.pem", call=lambda: open_run(uri, tls_ca_file_path="/nowhere.pem"))
     fails("INVALID_ARGUMENT", "tls_ca_file_path", call=lambda: open_run(uri, tls_ca_file_path=__file__))
     fails("INVALID_ARGUMENT", "tls_ca_file_path", call=lambda: open_run(uri, tls_ca_file_path="/dev/null"))
-
-
-@test("s3", "http", alone=True, environment={"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/nowhere"})
-def a_system_without_certificates(proxy):
-    equal(open_run(run_of(proxy)).rows(), 3)
-    secure = proxy.secure()
-    equal(open_run(https(proxy.uri("run", port=secure.port)), tls_ca_file_path=secure.file).rows(), 3)
 
 
 # ---- Redirects -------------------------------------------------------------------------------------------------------
