@@ -1,5 +1,7 @@
 //! Settings of a call: keys and values, each checked before anything is done.
 
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
@@ -10,6 +12,8 @@ pub(crate) enum Key {
     Word(&'static str, &'static [&'static str]),
     /// A whole number, from this one on.
     Count(&'static str, u64),
+    /// Seconds, whole or not.
+    Seconds(&'static str),
     /// Any text but an empty one.
     Text(&'static str),
     AnyText(&'static str),
@@ -18,7 +22,8 @@ pub(crate) enum Key {
 impl Key {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Key::Word(name, _) | Key::Count(name, _) | Key::Text(name) | Key::AnyText(name) => name,
+            Key::Word(name, _) | Key::Count(name, _) => name,
+            Key::Seconds(name) | Key::Text(name) | Key::AnyText(name) => name,
         }
     }
 }
@@ -49,6 +54,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::Text("tls_ca_file_path"),
     Key::Count("connect_timeout_ms", 1),
     Key::Count("idle_timeout_ms", 1),
+    Key::Seconds("retry_limit_seconds"),
 ];
 
 /// The settings that a call was given, all known and in range. Of one key the last value counts.
@@ -72,10 +78,15 @@ impl<'a> Settings<'a> {
                     let range = format!("a whole number from {least} on");
                     return Err(Error::invalid(format_args!("setting {key} is '{value}', not {range}")));
                 }
+                Key::Seconds(_) if seconds(value).is_none() => {
+                    return Err(Error::invalid(format_args!(
+                        "setting {key} is '{value}', not a number of seconds from 0 on"
+                    )));
+                }
                 Key::Text(_) if value.is_empty() => {
                     return Err(Error::invalid(format_args!("setting {key} is empty")));
                 }
-                Key::Word(..) | Key::Count(..) | Key::Text(_) | Key::AnyText(_) => {
+                Key::Word(..) | Key::Count(..) | Key::Seconds(_) | Key::Text(_) | Key::AnyText(_) => {
                     settings.push((known.name(), value))
                 }
             }
@@ -104,6 +115,11 @@ impl<'a> Settings<'a> {
     }
 }
 
+/// A time that a setting gives in seconds.
+pub(super) fn seconds(value: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(value.parse().ok()?).ok()
+}
+
 fn unknown(key: &str, known: &[Key]) -> Error {
     let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
     let hint = match nearest(key, names.iter().copied()) {
@@ -118,8 +134,12 @@ fn unknown(key: &str, known: &[Key]) -> Error {
 mod tests {
     use super::*;
 
-    const KNOWN: &[Key] =
-        &[Key::Word("read", &["all", "latest"]), Key::Count("max_depth", 1), Key::Text("events")];
+    const KNOWN: &[Key] = &[
+        Key::Word("read", &["all", "latest"]),
+        Key::Count("max_depth", 1),
+        Key::Text("events"),
+        Key::Seconds("limit"),
+    ];
 
     fn message(key: &str, value: &str) -> String {
         Settings::new(&[(key, value)], KNOWN).err().unwrap().message().to_owned()
@@ -140,10 +160,14 @@ mod tests {
         assert_eq!(message("raed", "all"), "unknown setting 'raed': did you mean 'read'?");
         assert_eq!(
             message("threads", "2"),
-            "unknown setting 'threads': this call takes read, max_depth, events"
+            "unknown setting 'threads': this call takes read, max_depth, events, limit"
         );
         assert_eq!(message("read", "last"), "setting read is 'last', not 'all' or 'latest'");
         assert_eq!(message("events", ""), "setting events is empty");
+        for value in ["-1", "inf", "NaN", "1e20", "1 s", ""] {
+            assert!(message("limit", value).contains("not a number of seconds from 0 on"), "{value}");
+        }
+        assert!(["0", "2.5", "1e3"].iter().all(|value| Settings::new(&[("limit", value)], KNOWN).is_ok()));
         for value in ["0", "-1", "3.5", "", "18446744073709551616"] {
             assert!(message("max_depth", value).contains("not a whole number from 1 on"));
         }

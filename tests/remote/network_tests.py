@@ -207,6 +207,22 @@ def busy_for_ever(proxy):
     check(2 < len(proxy.log()) < 12, proxy.log())
 
 
+@test(*STORES, has_faults=True)
+def busy_for_as_long_as_the_caller_waits(proxy):
+    uri = run_of(proxy)
+    busy = {"status": 503, "body": xml("SlowDown", "Reduce your request rate.")}
+    proxy.do(busy)
+    fails("IO", "503", call=lambda: open_run(uri, retry_limit_seconds=0))
+    equal(len(proxy.log()), 1)
+    with within(MOST_SECONDS, least=3):
+        fails("IO", "503", call=lambda: open_run(uri, retry_limit_seconds=3), seconds=MOST_SECONDS)
+    # Once more than without a limit.
+    proxy.do({**busy, "times": 6})
+    with within(60):
+        open_run(uri, retry_limit_seconds=60.5)
+    equal([line[4] for line in proxy.log()][:6], [503] * 6)
+
+
 @test(*BUCKETS, has_faults=True)
 def busy_while_writing(proxy):
     run = open_run(run_of(proxy))
@@ -250,6 +266,9 @@ def silence_is_given_up(proxy):
     uri = run_of(proxy)
     proxy.do({"hang": True})
     fails("IO", "timed out", call=lambda: open_run(uri, idle_timeout_ms=500), seconds=MOST_SECONDS, least=0.5)
+    proxy.clear()
+    fails("IO", "timed out", call=lambda: open_run(uri, idle_timeout_ms=500, retry_limit_seconds=0))
+    equal(len(proxy.log()), 1)
 
 
 @test(*BUCKETS, has_faults=True)

@@ -29,7 +29,7 @@ const SECRETS: [&str; 7] = [
 ];
 
 /// pyarrow's parameters that mean nothing to whoever reads.
-const IGNORED: [Key; 11] = [
+const IGNORED: [Key; 10] = [
     Key::AnyText("allow_bucket_creation"),
     Key::AnyText("allow_bucket_deletion"),
     Key::AnyText("allow_delayed_open"),
@@ -40,7 +40,6 @@ const IGNORED: [Key; 11] = [
     Key::AnyText("dfs_storage_authority"),
     Key::AnyText("dfs_storage_scheme"),
     Key::AnyText("project_id"),
-    Key::AnyText("retry_limit_seconds"),
 ];
 
 /// What a URI names.
@@ -134,8 +133,11 @@ fn decoded(scheme: &str, text: &str) -> Result<String> {
 }
 
 fn query_of(given: &BTreeMap<&'static str, String>) -> Result<String> {
-    let is_shown =
-        |key: &str| !SECRETS.contains(&key) && !key.ends_with("_timeout_ms") && key != "account_name";
+    let is_shown = |key: &str| {
+        !SECRETS.contains(&key)
+            && !key.ends_with("_timeout_ms")
+            && !matches!(key, "retry_limit_seconds" | "account_name")
+    };
     let shown = KEYS.iter().map(|key| key.name()).filter(|key| is_shown(key));
     let pairs = shown.filter_map(|key| Some((key, without_user(given.get(key)?))));
     let pairs = pairs.map(|(key, value)| match value.is_empty() {

@@ -1,6 +1,9 @@
 //! What a store is reached with: the settings of the call, of the query of the URI, and the environment, in this order.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::storage::settings;
 
 /// The kind of a store: those that this build was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,6 +135,11 @@ impl Config {
     pub(super) fn timeouts(&self) -> Timeouts {
         let count = |key, default| self.get(key).and_then(|value| value.parse().ok()).unwrap_or(default);
         Timeouts { connect_ms: count("connect_timeout_ms", 5_000), idle_ms: count("idle_timeout_ms", 30_000) }
+    }
+
+    /// How long a request that failed is sent again, if the caller says.
+    pub(super) fn retry_limit(&self) -> Option<Duration> {
+        settings::seconds(self.get("retry_limit_seconds")?)
     }
 
     /// The URL of setting `endpoint_override` or of a variable that means the same: with or without a scheme.

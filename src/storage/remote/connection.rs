@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use object_store::{ObjectStore, RetryConfig};
 use tokio::sync::OnceCell;
@@ -160,10 +161,11 @@ impl Config {
 
     /// How often, and for how long, a request that failed is sent again.
     pub(super) fn retries(&self) -> RetryConfig {
+        let limit = self.retry_limit();
         RetryConfig {
             backoff: object_store::BackoffConfig::default(),
-            max_retries: 5,
-            retry_timeout: std::time::Duration::from_secs(60),
+            max_retries: if limit.is_some() { usize::MAX } else { 5 },
+            retry_timeout: limit.unwrap_or(Duration::from_secs(60)),
         }
     }
 }
