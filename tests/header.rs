@@ -17,7 +17,7 @@ fn generate(root: &Path) -> String {
         "layout/record.rs",
         "layout/diagnostic.rs",
         "frame/mod.rs",
-        "storage/own.rs",
+        "storage/own/mod.rs",
         "error.rs",
     ] {
         builder = builder.with_src(root.join("src").join(file));

@@ -22,7 +22,7 @@ fn sources() -> Vec<(String, String)> {
             continue;
         }
         let text = fs::read_to_string(&path).expect("a source file");
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let code: Vec<&str> = code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
         let name = path.strip_prefix(&root).map(PathBuf::from).expect("below src");
         sources.push((name.to_str().expect("UTF-8").to_owned(), code.join("\n")));
