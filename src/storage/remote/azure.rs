@@ -20,15 +20,20 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
         let hint = "abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/…, setting account_name or AZURE_STORAGE_ACCOUNT_NAME";
         return Err(Fault::Setup(format!("no storage account is named: {hint} names one")));
     };
-    let endpoint = config.endpoint(&["AZURE_STORAGE_ENDPOINT"]).unwrap_or_else(|| {
-        let authority = config.get("blob_storage_authority").unwrap_or(AUTHORITY);
-        let plain = (config.get("enable_tls") == Some("false")).then_some("http");
-        let scheme = config.get("blob_storage_scheme").or(config.get("scheme")).or(plain).unwrap_or("https");
-        match authority.starts_with('.') {
-            true => format!("{scheme}://{account}{authority}"),
-            false => format!("{scheme}://{authority}/{account}"),
+    let endpoint = match config.endpoint(&["AZURE_STORAGE_ENDPOINT"])? {
+        Some(endpoint) => endpoint,
+        None => {
+            let authority = config.get("blob_storage_authority").unwrap_or(AUTHORITY);
+            let plain = (config.get("enable_tls") == Some("false")).then_some("http");
+            let scheme =
+                config.get("blob_storage_scheme").or(config.get("scheme")).or(plain).unwrap_or("https");
+            let url = match authority.starts_with('.') {
+                true => format!("{scheme}://{account}{authority}"),
+                false => format!("{scheme}://{authority}/{account}"),
+            };
+            config.url("setting blob_storage_authority", &url)?
         }
-    });
+    };
     let options = ClientOptions::new().with_allow_http(is_plain(&Some(endpoint.clone())));
     let builder = |retries: RetryConfig| -> Result<MicrosoftAzureBuilder, Fault> {
         Ok(MicrosoftAzureBuilder::new()

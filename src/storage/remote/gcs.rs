@@ -11,7 +11,7 @@ use super::connection::{is_plain, setup};
 use crate::storage::Fault;
 
 pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
-    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"]);
+    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"])?;
     let builder = |retries: RetryConfig| -> Result<GoogleCloudStorageBuilder, Fault> {
         let mut builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(&config.bucket)
