@@ -61,6 +61,14 @@ def forbidden_without_a_word(proxy):
     fails("PERMISSION", "403", proxy.home, call=lambda: open_run(uri))
 
 
+@test("abfs")
+def credentials_of_the_call_count_before_those_of_the_environment(proxy):
+    uri = run_of(proxy)
+    equal(open_run(uri).rows(), 3)
+    for given in ({"sas_token": "sv=2024-11-04&sig=eA%3D%3D"}, {"access_token": "x"}):
+        fails("PERMISSION", "403", call=lambda given=given: open_run(uri, **given))
+
+
 @test(*STORES, has_faults=True)
 def unauthorized(proxy):
     uri = run_of(proxy)

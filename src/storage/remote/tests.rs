@@ -213,6 +213,15 @@ fn an_endpoint_that_is_none_is_told_before_anybody_is_asked() {
     assert!(told.contains("setting blob_storage_authority is neither"), "{told}");
 }
 
+#[cfg(feature = "abfs")]
+#[test]
+fn an_account_key_that_is_none_is_told_without_it() {
+    let settings = Settings::new(&[("account_key", "no such key")], KEYS).unwrap();
+    let run = locate(Kind::Azure, "abfs", "account@container/run", &settings).unwrap();
+    let told = run.list(None).unwrap_err().to_string();
+    assert!(told.contains("account key is not Base64") && !told.contains("no such key"), "{told}");
+}
+
 #[cfg(all(feature = "s3", feature = "gs", feature = "abfs", feature = "http"))]
 #[test]
 fn what_a_uri_names_is_named_again_by_its_own() {
