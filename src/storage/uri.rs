@@ -66,6 +66,14 @@ fn without(scheme: &str) -> Error {
     Error::new(Code::Unsupported, format_args!("this build of libresult was made without {scheme}://"))
 }
 
+/// Whether what `uri` names, which is at `location`, can only be a directory: a slash is at its end, or there is a bucket and
+/// nothing else.
+pub(crate) fn names_directory(uri: &str, location: &Location) -> bool {
+    let is_elsewhere = scheme(uri).is_some_and(|(scheme, _)| ELSEWHERE.contains(&scheme));
+    let place = if is_elsewhere { uri.split('?').next().unwrap_or_default() } else { uri };
+    place.ends_with('/') || (is_elsewhere && !location.path.contains('/'))
+}
+
 /// The path that an argument or a setting names, which must be one of this machine: as [`locate`] has it.
 pub(crate) fn local_path(text: &str, what: &str) -> Result<PathBuf> {
     match scheme(text) {
@@ -167,5 +175,25 @@ mod tests {
         assert!(error.message().contains("did you mean file://"), "{error}");
         assert_eq!(found("file://x/y").unwrap_err().code(), Code::InvalidArgument);
         assert_eq!(found("").unwrap_err().code(), Code::InvalidArgument);
+    }
+
+    #[cfg(all(feature = "s3", feature = "abfs"))]
+    #[test]
+    fn directories_are_told_by_their_names() {
+        let is_directory = |uri: &str| names_directory(uri, &found(uri).unwrap());
+        for uri in [
+            "out/",
+            "/",
+            "file:///out/",
+            "s3://b/out/",
+            "s3://b/out/?region=r",
+            "s3://b",
+            "abfs://a@c?enable_tls=true",
+        ] {
+            assert!(is_directory(uri), "{uri}");
+        }
+        for uri in ["out", "/out?", "s3://b/out", "s3://b/out?tls_ca_file_path=/x/", "abfs://a@c/out"] {
+            assert!(!is_directory(uri), "{uri}");
+        }
     }
 }

@@ -76,6 +76,16 @@ def credentials_of_the_call_count_before_those_of_the_environment(proxy):
         fails("PERMISSION", "403", call=lambda given=given: open_run(uri, **given))
 
 
+@test(*BUCKETS)
+def a_directory_is_no_file_to_write(proxy):
+    run = open_run(run_of(proxy))
+    bucket = proxy.uri("").replace(proxy.home, "", 1)
+    slash = proxy.uri("out").replace("/out", "/out/", 1)
+    for uri in (slash, bucket):
+        for given in ({}, {"on_exists": "replace"}):
+            fails("INVALID_ARGUMENT", "name the file", call=lambda uri=uri, given=given: run.write("csv", uri, **given))
+
+
 @test(*STORES, has_faults=True)
 def forbidden_to_who_has_no_credentials(proxy):
     uri = run_of(proxy)
