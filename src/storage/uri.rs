@@ -21,7 +21,14 @@ pub(super) fn is_built_in(scheme: &str) -> bool {
 /// Nothing in it is decoded: a percent sign is one.
 pub(crate) fn locate(uri: &str, settings: &Settings) -> Result<Location> {
     let path = match scheme(uri) {
-        None => absolute(uri)?,
+        None => match lost_slash(uri) {
+            Some(scheme) => {
+                let message =
+                    format!("{scheme}:/ is no URI: did you mean {scheme}://? A path begins with ./ or /");
+                return Err(Error::invalid(message));
+            }
+            None => absolute(uri)?,
+        },
         Some((scheme @ ("file" | "local"), rest)) => {
             let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
             if !path.starts_with('/') {
@@ -91,6 +98,14 @@ pub(crate) fn local_path(text: &str, what: &str) -> Result<PathBuf> {
 /// The scheme of a URI and what stands behind `://`.
 fn scheme(uri: &str) -> Option<(&str, &str)> {
     uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
+}
+
+/// The scheme of a URI that was joined or cleaned as a path, which leaves one slash. Taken for a path it would not be there,
+/// and whoever asks for a run would start anew.
+fn lost_slash(uri: &str) -> Option<&str> {
+    let (scheme, rest) = uri.split_once(':')?;
+    (rest.starts_with('/') && (ELSEWHERE.contains(&scheme) || own::schemes().iter().any(|own| own == scheme)))
+        .then_some(scheme)
 }
 
 /// Whether RFC 3986 allows such a scheme.
@@ -175,6 +190,19 @@ mod tests {
         assert!(error.message().contains("did you mean file://"), "{error}");
         assert_eq!(found("file://x/y").unwrap_err().code(), Code::InvalidArgument);
         assert_eq!(found("").unwrap_err().code(), Code::InvalidArgument);
+    }
+
+    #[test]
+    fn a_uri_that_was_joined_as_a_path_is_none() {
+        for uri in ["s3:/runs/1", "gs:/runs", "abfss:/c@a.dfs.core.windows.net/run", "https:/host/run"] {
+            let error = found(uri).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{uri}");
+            let scheme = uri.split(':').next().unwrap();
+            assert!(error.message().contains(&format!("did you mean {scheme}://")), "{error}");
+        }
+        for path in ["./s3:/runs", "/s3:/runs", "s3:runs", "s3", "x:/runs", "a/s3:/runs"] {
+            assert!(found(path).is_ok(), "{path}");
+        }
     }
 
     #[cfg(all(feature = "s3", feature = "abfs"))]
