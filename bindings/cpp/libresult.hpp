@@ -1368,8 +1368,9 @@ class Run {
   }
   /// Ranks the checkpoints by the metric at `path`, best first; of equals, the earliest first.
   ///
-  /// As `best_checkpoint`, but if there is no checkpoint, or none has the metric, the ranking is
-  /// empty; that is no error.
+  /// As `best_checkpoint`, but if there is no checkpoint, or none can be ranked, the ranking is
+  /// empty; that is no error. A metric that neither a checkpoint nor the last report names still is,
+  /// so of many runs one that failed early may throw `Code::invalid_argument`.
   Ranking rank_checkpoints(CString path, Mode mode, Settings settings = {}) const {
     return Ranking(detail::produce<libresult_ranking>([&](libresult_ranking **out) {
       return libresult_run_rank_checkpoints(run_.get(), path.get(),
