@@ -351,8 +351,9 @@ libresult_error *libresult_run_best_checkpoint(const libresult_run *run,
 
 /// Ranks the checkpoints by the metric at `path`, best first; of equals, the earliest first.
 ///
-/// As `libresult_run_best_checkpoint`, but if there is no checkpoint, or none has the metric, the
-/// ranking is empty; that is no error.
+/// As `libresult_run_best_checkpoint`, but if there is no checkpoint, or none can be ranked, the
+/// ranking is empty; that is no error. A metric that neither a checkpoint nor the last report names
+/// still is, so of many runs one that failed early may give `LIBRESULT_CODE_INVALID_ARGUMENT`.
 LIBRESULT_MUST_USE
 libresult_error *libresult_run_rank_checkpoints(const libresult_run *run,
                                                 const char *path,

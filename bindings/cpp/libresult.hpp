@@ -794,7 +794,8 @@ class CheckpointRef {
                                              detail::get(cancel)));
   }
   /// Makes the checkpoint a local directory: itself if it is local, or else a copy, shared by all who
-  /// ask for the same one, in threads and processes.
+  /// ask for the same one, in threads and processes. Nobody is to write to it; the last one who has it
+  /// removes it.
   ///
   /// `settings`: those of `download` but `on_exists`; `cache_dir`, `keep` (`true`: the copy stays for
   /// whoever asks for it next), `cache_max_bytes`. Throws what `download` throws.
@@ -1314,7 +1315,8 @@ class Run {
   /// Where the run is, as Ray shows it: without the scheme. Ends with NUL.
   std::string_view path() const & noexcept { return detail::view(libresult_run_path(get())); }
   void path() const && = delete;
-  /// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`.
+  /// The kind of store it is on, as Ray names it: `local`, `s3`, `gcs`, `abfs`; `http` for a web server,
+  /// and the scheme of a store that was registered.
   std::string_view filesystem() const & noexcept {
     return detail::view(libresult_run_filesystem(get()));
   }
@@ -1368,8 +1370,9 @@ class Run {
   }
   /// Ranks the checkpoints by the metric at `path`, best first; of equals, the earliest first.
   ///
-  /// As `best_checkpoint`, but if there is no checkpoint, or none has the metric, the ranking is
-  /// empty; that is no error.
+  /// As `best_checkpoint`, but if there is no checkpoint, or none can be ranked, the ranking is
+  /// empty; that is no error. A metric that neither a checkpoint nor the last report names still is,
+  /// so of many runs one that failed early may throw `Code::invalid_argument`.
   Ranking rank_checkpoints(CString path, Mode mode, Settings settings = {}) const {
     return Ranking(detail::produce<libresult_ranking>([&](libresult_ranking **out) {
       return libresult_run_rank_checkpoints(run_.get(), path.get(),
@@ -1396,8 +1399,8 @@ class Run {
   /// Writes every report of the run to a Parquet file at `uri`, all at once or not at all: the columns
   /// of `read_frame`, those of JSON as text.
   ///
-  /// Needs little memory, however long the run. `settings`: those of `read_frame` without `batch_rows`
-  /// and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`, `on_exists` (`fail`,
+  /// Needs little memory, however long the run. `settings`: those of the store at `uri`, which has none
+  /// of the run's; those of `read_frame` without `batch_rows` and `max_memory`; `compression` (`zstd`, `snappy`, `none`), `row_group_rows`, `on_exists` (`fail`,
   /// `replace`). `progress` is anything that can be called as `bool(std::uint64_t done, std::uint64_t
   /// total)` with the bytes read and all there are (0 if that is unknown), on this thread, and says
   /// whether to go on; what it throws, this throws. Throws `Code::io` if there is a file at `uri`
@@ -1681,7 +1684,7 @@ inline void unregister_store(CString scheme) {
 
 // ---- The library -------------------------------------------------------------------------------
 
-/// Whether this build has `feature`: `arrow`, `parquet`.
+/// Whether this build has `feature`: `s3`, `gs`, `abfs`, `http`, `arrow`, `parquet`.
 inline bool supports(CString feature) noexcept { return libresult_supports(feature.get()); }
 
 /// The version of the library in use, such as `0.1.0`.

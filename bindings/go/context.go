@@ -31,7 +31,11 @@ func stoppable(ctx context.Context, call func(cancel *C.libresult_cancel) *C.lib
 	C.libresult_cancel_free(cancel)
 
 	if failure := new(Error); errors.As(err, &failure) && failure.Code == ErrCanceled {
-		return canceled(ctx, failure.Message)
+		message := failure.Message
+		if cause := context.Cause(ctx); cause != nil {
+			message += ": " + cause.Error()
+		}
+		return canceled(ctx, message)
 	}
 	return err
 }

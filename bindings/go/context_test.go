@@ -100,7 +100,7 @@ func TestCancelDuringACall(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		expectError(t, err, libresult.ErrCanceled)
+		expectError(t, err, libresult.ErrCanceled, "deadline exceeded")
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("%v is not context.DeadlineExceeded", err)
 		}

@@ -45,5 +45,6 @@
 //
 // All types may be used by any number of goroutines at a time. Nothing needs to be closed: a run
 // holds no open files, and its memory goes when the garbage collector finds it unused. A [Checkpoint]
-// and a [Frame] may outlive their run. Only a frame may be large, so it can be closed: [Frame.Close].
+// and a [Frame] may outlive their run. A frame may be large, and a [Directory] takes room on the disk,
+// so they can be closed at once: [Frame.Close], [Directory.Close].
 package libresult

@@ -10,8 +10,9 @@ import (
 
 type progressKey struct{}
 
-// WithProgress returns a context for calls that take long, such as [Checkpoint.Download]: tell is called
-// with the bytes that are done, and of how many (0 while that is unknown), on the goroutine of the call.
+// WithProgress returns a context for calls that take long: [Checkpoint.Download], [Checkpoint.OpenDirectory],
+// [Run.WriteParquet] and [Run.WriteCSV]. tell is called with the bytes that are done, and of how many (0
+// while that is unknown), on the goroutine of the call.
 // To stop the call, cancel the context. A panic of tell passes through the call.
 func WithProgress(ctx context.Context, tell func(done, total uint64)) context.Context {
 	return context.WithValue(ctx, progressKey{}, tell)

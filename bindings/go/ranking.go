@@ -54,8 +54,9 @@ func (r *Run) BestCheckpoint(metric string, mode Mode, settings ...Setting) (*Ch
 
 // RankCheckpoints ranks the checkpoints by a metric, such as "eval/loss".
 //
-// It follows the rules of [Run.BestCheckpoint], but if there is no checkpoint, or none has the
-// metric, the ranking is empty; that is no error.
+// It follows the rules of [Run.BestCheckpoint], but if there is no checkpoint, or none can be ranked,
+// the ranking is empty; that is no error. A metric that neither a checkpoint nor the last report names
+// still is, so of many runs one that failed early may give [ErrInvalidArgument].
 func (r *Run) RankCheckpoints(metric string, mode Mode, settings ...Setting) (*Ranking, error) {
 	defer runtime.KeepAlive(r)
 	path, err := cString("metric", metric)

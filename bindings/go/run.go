@@ -59,7 +59,7 @@ func (r *Run) Path() string {
 }
 
 // Filesystem returns the kind of store that the run is on, as Ray names it: "local", "s3", "gcs" or
-// "abfs".
+// "abfs"; "http" for a web server, and the scheme of a store that was registered.
 func (r *Run) Filesystem() string {
 	defer runtime.KeepAlive(r)
 	return goString(C.libresult_run_filesystem(r.c))

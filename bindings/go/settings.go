@@ -9,7 +9,7 @@ import (
 )
 
 // Setting is an option of a call, such as {Key: "ties", Value: "latest"}. The README of libresult
-// lists them. A key that the call does not know is an [ErrInvalidArgument] that names the nearest.
+// lists them, and docs/storage.md those of stores. A key that the call does not know is an [ErrInvalidArgument] that names the nearest.
 type Setting struct {
 	Key   string
 	Value string

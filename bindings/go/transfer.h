@@ -1,4 +1,4 @@
-// What calls that bring checkpoints home need in C.
+// What calls that take long, and tell how far they are, need in C.
 
 #ifndef LIBRESULT_GO_TRANSFER_H
 #define LIBRESULT_GO_TRANSFER_H
@@ -26,6 +26,20 @@ static inline libresult_error *libresult_go_open_directory(
   return libresult_checkpoint_open_directory(checkpoint, settings, setting_count,
                                              handle ? libresult_go_progress : NULL, (void *)handle,
                                              cancel, out);
+}
+
+static inline libresult_error *libresult_go_write_parquet(
+    const libresult_run *run, const char *uri, const libresult_setting *settings,
+    size_t setting_count, uintptr_t handle, const libresult_cancel *cancel) {
+  return libresult_run_write_parquet(run, uri, settings, setting_count,
+                                     handle ? libresult_go_progress : NULL, (void *)handle, cancel);
+}
+
+static inline libresult_error *libresult_go_write_csv(
+    const libresult_run *run, const char *uri, const libresult_setting *settings,
+    size_t setting_count, uintptr_t handle, const libresult_cancel *cancel) {
+  return libresult_run_write_csv(run, uri, settings, setting_count,
+                                 handle ? libresult_go_progress : NULL, (void *)handle, cancel);
 }
 
 // A file of a checkpoint. Addresses are integers here, as in walk.h.

@@ -1,6 +1,6 @@
 package libresult
 
-// #include <libresult.h>
+// #include "transfer.h"
 import "C"
 
 import (
@@ -9,15 +9,15 @@ import (
 )
 
 // WriteParquet writes every report of the run to a Parquet file at uri, all at once or not at all. It
-// needs little memory, however long the run.
+// needs little memory, however long the run. [WithProgress] tells how much of the run is read.
 //
-// The settings are those of [Run.ReadFrame] but "batch_rows" and "max_memory", and "compression",
-// "row_group_rows" and "on_exists": a file that is there already is an [ErrIO] unless that is
-// "replace".
+// The settings are those of the store at uri, which has none of the run's; those of [Run.ReadFrame] but
+// "batch_rows" and "max_memory"; and "compression", "row_group_rows" and "on_exists": a file that is
+// there already is an [ErrIO] unless that is "replace".
 func (r *Run) WriteParquet(ctx context.Context, uri string, settings ...Setting) error {
 	return r.write(ctx, uri, settings,
-		func(cURI *C.char, array *C.libresult_setting, count C.size_t, cancel *C.libresult_cancel) *C.libresult_error {
-			return C.libresult_run_write_parquet(r.c, cURI, array, count, nil, nil, cancel)
+		func(cURI *C.char, array *C.libresult_setting, count C.size_t, handle C.uintptr_t, cancel *C.libresult_cancel) *C.libresult_error {
+			return C.libresult_go_write_parquet(r.c, cURI, array, count, handle, cancel)
 		})
 }
 
@@ -27,14 +27,14 @@ func (r *Run) WriteParquet(ctx context.Context, uri string, settings ...Setting)
 // default a missing cell is empty, and an empty string "".
 func (r *Run) WriteCSV(ctx context.Context, uri string, settings ...Setting) error {
 	return r.write(ctx, uri, settings,
-		func(cURI *C.char, array *C.libresult_setting, count C.size_t, cancel *C.libresult_cancel) *C.libresult_error {
-			return C.libresult_run_write_csv(r.c, cURI, array, count, nil, nil, cancel)
+		func(cURI *C.char, array *C.libresult_setting, count C.size_t, handle C.uintptr_t, cancel *C.libresult_cancel) *C.libresult_error {
+			return C.libresult_go_write_csv(r.c, cURI, array, count, handle, cancel)
 		})
 }
 
 func (r *Run) write(
 	ctx context.Context, uri string, settings []Setting,
-	call func(uri *C.char, array *C.libresult_setting, count C.size_t, cancel *C.libresult_cancel) *C.libresult_error,
+	call func(uri *C.char, array *C.libresult_setting, count C.size_t, handle C.uintptr_t, cancel *C.libresult_cancel) *C.libresult_error,
 ) error {
 	defer runtime.KeepAlive(r)
 	cURI, err := cString("uri", uri)
@@ -47,7 +47,9 @@ func (r *Run) write(
 	if err != nil {
 		return err
 	}
-	return stoppable(ctx, func(cancel *C.libresult_cancel) *C.libresult_error {
-		return call(cURI, array, count, cancel)
+	return telling(ctx, func(handle C.uintptr_t) error {
+		return stoppable(ctx, func(cancel *C.libresult_cancel) *C.libresult_error {
+			return call(cURI, array, count, handle, cancel)
+		})
 	})
 }

@@ -1,6 +1,8 @@
 package libresult_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +40,30 @@ func TestWriteCSV(t *testing.T) {
 	}
 	if got, want := readFile(t, file), "i,late/metric\n2,NA\n3,30\n4,40\n"; strings.ReplaceAll(got, "\r\n", "\n") != want {
 		t.Errorf("it is %q, want %q", got, want)
+	}
+}
+
+func TestWriteTellsProgress(t *testing.T) {
+	run := open(t, corpus("r260v1-late"))
+	dir := t.TempDir()
+	for name, write := range map[string]func(ctx context.Context, uri string, settings ...libresult.Setting) error{
+		"Parquet": run.WriteParquet,
+		"CSV":     run.WriteCSV,
+	} {
+		var last, total uint64
+		ctx := libresult.WithProgress(t.Context(), func(done, of uint64) { last, total = done, of })
+		if err := write(ctx, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if last == 0 || last != total {
+			t.Errorf("%s: told %d of %d bytes", name, last, total)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := filepath.Join(dir, "stopped")
+		err := write(libresult.WithProgress(ctx, func(uint64, uint64) { cancel() }), stopped)
+		if _, missing := os.Stat(stopped); !errors.Is(err, context.Canceled) || missing == nil {
+			t.Errorf("%s: got %v, %v", name, err, missing)
+		}
 	}
 }
 

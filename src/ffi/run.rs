@@ -151,8 +151,9 @@ pub extern "C" fn libresult_run_best_checkpoint(
 
 /// Ranks the checkpoints by the metric at `path`, best first; of equals, the earliest first.
 ///
-/// As `libresult_run_best_checkpoint`, but if there is no checkpoint, or none has the metric, the
-/// ranking is empty; that is no error.
+/// As `libresult_run_best_checkpoint`, but if there is no checkpoint, or none can be ranked, the
+/// ranking is empty; that is no error. A metric that neither a checkpoint nor the last report names
+/// still is, so of many runs one that failed early may give `LIBRESULT_CODE_INVALID_ARGUMENT`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn libresult_run_rank_checkpoints(

@@ -15,7 +15,9 @@ use super::{Column, ColumnType};
 use crate::cancel::{self, Cancel};
 use crate::error::{Code, Error, Result};
 use crate::progress::{self, Progress};
-use crate::storage::{Condition, Fault, Key, Location, Settings, StorageError, Upload, locate};
+use crate::storage::{
+    Condition, Fault, Key, Location, Settings, StorageError, Upload, locate, names_directory,
+};
 
 /// The columns of a file, and their types.
 pub(super) type Types = [(Arc<str>, ColumnType)];
@@ -45,8 +47,12 @@ impl Destination {
         let replaces = settings.word("on_exists") == Some("replace");
         // Told before anything is read.
         match location.open(None, cancel) {
-            Ok(_) if !replaces => Err(exists(&location)),
             Err(error) if matches!(error.fault, Fault::NotAFile) => Err(error.into()),
+            Ok(_) | Err(_) if names_directory(uri, &location) => {
+                let why = "it names a directory: name the file in it that is to be written";
+                Err(Error::invalid(format_args!("{location}: {why}")))
+            }
+            Ok(_) if !replaces => Err(exists(&location)),
             Ok(_) | Err(_) => Ok(Destination { location, replaces }),
         }
     }

@@ -24,7 +24,7 @@ use crate::error::Result;
 pub(crate) use error::{Fault, StorageError};
 pub(crate) use own::{Functions, Listing, register, unregister};
 pub(crate) use settings::{KEYS, Key, Settings};
-pub(crate) use uri::{local_path, locate};
+pub(crate) use uri::{local_path, locate, names_directory};
 
 /// What a directory holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -120,9 +120,21 @@ pub(super) fn seconds(value: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(value.parse().ok()?).ok()
 }
 
+/// The name that begins with the same words, and with most of them: `endpoint_override` for `endpoint` or `endpoint_url`.
+fn of_same_words<'a>(key: &str, names: &[&'a str]) -> Option<&'a str> {
+    // A single short word, such as `max`, tells too little.
+    const LEAST: usize = 5;
+    let same = |name: &str| {
+        let words = key.split('_').zip(name.split('_')).take_while(|(a, b)| a == b);
+        words.map(|(word, _)| word.len()).sum::<usize>()
+    };
+    let nearest = names.iter().rev().max_by_key(|name| same(name))?;
+    (same(nearest) >= LEAST).then_some(*nearest)
+}
+
 fn unknown(key: &str, known: &[Key]) -> Error {
     let names: Vec<&str> = known.iter().map(|known| known.name()).collect();
-    let hint = match nearest(key, names.iter().copied()) {
+    let hint = match nearest(key, names.iter().copied()).or_else(|| of_same_words(key, &names)) {
         Some(name) => format!("did you mean '{name}'?"),
         None if names.is_empty() => "this call takes none".to_owned(),
         None => format!("this call takes {}", names.join(", ")),
@@ -162,6 +174,19 @@ mod tests {
             message("threads", "2"),
             "unknown setting 'threads': this call takes read, max_depth, events, limit"
         );
+        for key in ["limits_of_all", "max_events", "_", ""] {
+            assert!(message(key, "2").contains("this call takes read, "), "{key}");
+        }
+        for (key, meant) in [
+            ("endpoint", "endpoint_override"),
+            ("endpoint_url", "endpoint_override"),
+            ("account", "account_name"),
+            ("access_key_id", "access_key"),
+            ("idle_timeout_seconds", "idle_timeout_ms"),
+        ] {
+            let told = Settings::new(&[(key, "x")], KEYS).err().unwrap();
+            assert!(told.message().contains(&format!("did you mean '{meant}'?")), "{told}");
+        }
         assert_eq!(message("read", "last"), "setting read is 'last', not 'all' or 'latest'");
         assert_eq!(message("events", ""), "setting events is empty");
         for value in ["-1", "inf", "NaN", "1e20", "1 s", ""] {

@@ -21,7 +21,14 @@ pub(super) fn is_built_in(scheme: &str) -> bool {
 /// Nothing in it is decoded: a percent sign is one.
 pub(crate) fn locate(uri: &str, settings: &Settings) -> Result<Location> {
     let path = match scheme(uri) {
-        None => absolute(uri)?,
+        None => match lost_slash(uri) {
+            Some(scheme) => {
+                let message =
+                    format!("{scheme}:/ is no URI: did you mean {scheme}://? A path begins with ./ or /");
+                return Err(Error::invalid(message));
+            }
+            None => absolute(uri)?,
+        },
         Some((scheme @ ("file" | "local"), rest)) => {
             let path = rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest);
             if !path.starts_with('/') {
@@ -66,6 +73,14 @@ fn without(scheme: &str) -> Error {
     Error::new(Code::Unsupported, format_args!("this build of libresult was made without {scheme}://"))
 }
 
+/// Whether what `uri` names, which is at `location`, can only be a directory: a slash is at its end, or there is a bucket and
+/// nothing else.
+pub(crate) fn names_directory(uri: &str, location: &Location) -> bool {
+    let is_elsewhere = scheme(uri).is_some_and(|(scheme, _)| ELSEWHERE.contains(&scheme));
+    let place = if is_elsewhere { uri.split('?').next().unwrap_or_default() } else { uri };
+    place.ends_with('/') || (is_elsewhere && !location.path.contains('/'))
+}
+
 /// The path that an argument or a setting names, which must be one of this machine: as [`locate`] has it.
 pub(crate) fn local_path(text: &str, what: &str) -> Result<PathBuf> {
     match scheme(text) {
@@ -83,6 +98,14 @@ pub(crate) fn local_path(text: &str, what: &str) -> Result<PathBuf> {
 /// The scheme of a URI and what stands behind `://`.
 fn scheme(uri: &str) -> Option<(&str, &str)> {
     uri.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
+}
+
+/// The scheme of a URI that was joined or cleaned as a path, which leaves one slash. Taken for a path it would not be there,
+/// and whoever asks for a run would start anew.
+fn lost_slash(uri: &str) -> Option<&str> {
+    let (scheme, rest) = uri.split_once(':')?;
+    (rest.starts_with('/') && (ELSEWHERE.contains(&scheme) || own::schemes().iter().any(|own| own == scheme)))
+        .then_some(scheme)
 }
 
 /// Whether RFC 3986 allows such a scheme.
@@ -167,5 +190,38 @@ mod tests {
         assert!(error.message().contains("did you mean file://"), "{error}");
         assert_eq!(found("file://x/y").unwrap_err().code(), Code::InvalidArgument);
         assert_eq!(found("").unwrap_err().code(), Code::InvalidArgument);
+    }
+
+    #[test]
+    fn a_uri_that_was_joined_as_a_path_is_none() {
+        for uri in ["s3:/runs/1", "gs:/runs", "abfss:/c@a.dfs.core.windows.net/run", "https:/host/run"] {
+            let error = found(uri).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{uri}");
+            let scheme = uri.split(':').next().unwrap();
+            assert!(error.message().contains(&format!("did you mean {scheme}://")), "{error}");
+        }
+        for path in ["./s3:/runs", "/s3:/runs", "s3:runs", "s3", "x:/runs", "a/s3:/runs"] {
+            assert!(found(path).is_ok(), "{path}");
+        }
+    }
+
+    #[cfg(all(feature = "s3", feature = "abfs"))]
+    #[test]
+    fn directories_are_told_by_their_names() {
+        let is_directory = |uri: &str| names_directory(uri, &found(uri).unwrap());
+        for uri in [
+            "out/",
+            "/",
+            "file:///out/",
+            "s3://b/out/",
+            "s3://b/out/?region=r",
+            "s3://b",
+            "abfs://a@c?enable_tls=true",
+        ] {
+            assert!(is_directory(uri), "{uri}");
+        }
+        for uri in ["out", "/out?", "s3://b/out", "s3://b/out?tls_ca_file_path=/x/", "abfs://a@c/out"] {
+            assert!(!is_directory(uri), "{uri}");
+        }
     }
 }

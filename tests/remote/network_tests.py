@@ -60,7 +60,9 @@ class Raw:
 
 @test(*STORES)
 def a_closed_port_is_told_at_once(proxy):
-    fails("IO", proxy.home, "refused", call=lambda: open_run(proxy.uri("run", port=closed_port())), seconds=3)
+    port = closed_port()
+    told = fails("IO", proxy.home, f"no answer from {HOST}:{port}:", "refused", call=lambda: open_run(proxy.uri("run", port=port)), seconds=3)
+    check("(Connect)" not in told, told)
 
 
 @test(*STORES)
@@ -72,7 +74,7 @@ def a_host_that_never_answers_is_given_up(proxy):
 @test("s3", "http")
 def a_name_that_no_host_has(proxy):
     uri = proxy.uri("run").replace(HOST, "no-such-host.invalid")
-    fails("IO", proxy.home, call=lambda: open_run(uri), seconds=8)
+    fails("IO", proxy.home, "no answer from no-such-host.invalid:", call=lambda: open_run(uri), seconds=8)
 
 
 # ---- TLS -------------------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ def https(uri):
 
 @test(*STORES)
 def tls_with_whom_speaks_none(proxy):
-    fails("IO", proxy.home, call=lambda: open_run(https(run_of(proxy))), seconds=5)
+    fails("IO", proxy.home, "speaks no TLS", "scheme=http", call=lambda: open_run(https(run_of(proxy))), seconds=5)
 
 
 @test(*STORES)

@@ -61,6 +61,53 @@ def forbidden_without_a_word(proxy):
     fails("PERMISSION", "403", proxy.home, call=lambda: open_run(uri))
 
 
+@test(*BUCKETS, has_faults=True)
+def a_refusal_of_several_lines_is_told_in_one(proxy):
+    uri = run_of(proxy)
+    proxy.do({"status": 403, "body": xml("AuthenticationFailed", "The signature\nis wrong.\r\n  RequestId:1-2\nTime:3")})
+    fails("PERMISSION", "The signature is wrong. RequestId:1-2 Time:3", call=lambda: open_run(uri))
+
+
+@test("abfs")
+def credentials_of_the_call_count_before_those_of_the_environment(proxy):
+    uri = run_of(proxy)
+    equal(open_run(uri).rows(), 3)
+    for given in ({"sas_token": "sv=2024-11-04&sig=eA%3D%3D"}, {"access_token": "x"}):
+        fails("PERMISSION", "403", call=lambda given=given: open_run(uri, **given))
+
+
+@test(*BUCKETS)
+def a_directory_is_no_file_to_write(proxy):
+    run = open_run(run_of(proxy))
+    bucket = proxy.uri("").replace(proxy.home, "", 1)
+    slash = proxy.uri("out").replace("/out", "/out/", 1)
+    for uri in (slash, bucket):
+        for given in ({}, {"on_exists": "replace"}):
+            fails("INVALID_ARGUMENT", "name the file", call=lambda uri=uri, given=given: run.write("csv", uri, **given))
+
+
+@test(*STORES, has_faults=True)
+def forbidden_to_who_has_no_credentials(proxy):
+    uri = run_of(proxy)
+    proxy.do({"status": 403, "body": xml("AccessDenied", "Access Denied")})
+    if proxy.store == "http":
+        fails("PERMISSION", "no credentials were found", call=lambda: open_run(uri))
+    else:
+        fails("PERMISSION", "setting anonymous", call=lambda: open_run(uri, anonymous="true"))
+    given = {"gs": {"access_token": "x"}, "http": {"access_token": "x"}, "abfs": {"sas_token": "sv=2024-11-04&sig=eA%3D%3D"}}
+    uri = uri.replace("&anonymous=true", "")
+    for settings in ({}, given.get(proxy.store, {})) if proxy.store in ("s3", "abfs") else (given[proxy.store],):
+        message = fails("PERMISSION", "permission denied (403 AccessDenied", call=lambda settings=settings: open_run(uri, **settings))
+        check("no credentials" not in message and "anonymous" not in message, message)
+
+
+@test("s3", "gs", alone=True, environment={"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, has_faults=True)
+def forbidden_where_no_credentials_are_found(proxy):
+    uri = run_of(proxy).replace("&anonymous=true", "")
+    proxy.do({"status": 403, "body": xml("AccessDenied", "Access Denied")})
+    fails("PERMISSION", "no credentials were found", "AccessDenied", call=lambda: open_run(uri))
+
+
 @test(*STORES, has_faults=True)
 def unauthorized(proxy):
     uri = run_of(proxy)

@@ -119,8 +119,18 @@ impl Choice<'_> {
     pub(super) fn check<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Result<()> {
         let is_missing = |pattern: &&&str| !names.clone().any(|name| matches(pattern, name));
         let Some(pattern) = self.include.iter().find(is_missing) else { return Ok(()) };
-        let hint = nearest(pattern, names);
-        let hint = hint.map(|name| format!(": did you mean '{name}'?")).unwrap_or_default();
+        let hint = match nearest(pattern, names.clone()) {
+            Some(name) => format!(": did you mean '{name}'?"),
+            None => {
+                const MOST: usize = 5;
+                let first: Vec<&str> = names.clone().take(MOST).collect();
+                let more = if names.count() > MOST { ", …" } else { "" };
+                format!(
+                    ": it has {}{more}",
+                    if first.is_empty() { "none".to_owned() } else { first.join(", ") }
+                )
+            }
+        };
         Err(Error::invalid(format_args!(
             "setting include is '{pattern}', which no file of the checkpoint has{hint}"
         )))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureAccessKey, MicrosoftAzureBuilder};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::config::Config;
@@ -20,15 +20,20 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
         let hint = "abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/…, setting account_name or AZURE_STORAGE_ACCOUNT_NAME";
         return Err(Fault::Setup(format!("no storage account is named: {hint} names one")));
     };
-    let endpoint = config.endpoint(&["AZURE_STORAGE_ENDPOINT"]).unwrap_or_else(|| {
-        let authority = config.get("blob_storage_authority").unwrap_or(AUTHORITY);
-        let plain = (config.get("enable_tls") == Some("false")).then_some("http");
-        let scheme = config.get("blob_storage_scheme").or(config.get("scheme")).or(plain).unwrap_or("https");
-        match authority.starts_with('.') {
-            true => format!("{scheme}://{account}{authority}"),
-            false => format!("{scheme}://{authority}/{account}"),
+    let endpoint = match config.endpoint(&["AZURE_STORAGE_ENDPOINT"])? {
+        Some(endpoint) => endpoint,
+        None => {
+            let authority = config.get("blob_storage_authority").unwrap_or(AUTHORITY);
+            let plain = (config.get("enable_tls") == Some("false")).then_some("http");
+            let scheme =
+                config.get("blob_storage_scheme").or(config.get("scheme")).or(plain).unwrap_or("https");
+            let url = match authority.starts_with('.') {
+                true => format!("{scheme}://{account}{authority}"),
+                false => format!("{scheme}://{authority}/{account}"),
+            };
+            config.url("setting blob_storage_authority", &url)?
         }
-    });
+    };
     let options = ClientOptions::new().with_allow_http(is_plain(&Some(endpoint.clone())));
     let builder = |retries: RetryConfig| -> Result<MicrosoftAzureBuilder, Fault> {
         Ok(MicrosoftAzureBuilder::new()
@@ -46,17 +51,21 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     if config.is_true("anonymous") {
         return build(usual()?.with_skip_signature(true));
     }
-    let key = config.or_variable(
-        "account_key",
-        &["AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_KEY"],
-    );
-    if let Some(key) = key {
+    // Who gives one kind of credentials does not mean another one that is in the environment.
+    let kinds = ["account_key", "sas_token", "access_token", "client_secret"];
+    let is_given = kinds.iter().any(|key| config.get(key).is_some());
+    let first_of = |key: &str, variables: &[&str]| {
+        config.or_variable(key, if is_given { &[] } else { variables }).map(str::to_owned)
+    };
+    let key_variables = ["AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_KEY"];
+    if let Some(key) = first_of("account_key", &key_variables) {
+        if AzureAccessKey::try_new(&key).is_err() {
+            return Err(Fault::Setup("the account key is not Base64, as Azure has it".to_owned()));
+        }
         return build(usual()?.with_access_key(key));
     }
-    if let Some(token) =
-        config.or_variable("sas_token", &["AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY"])
-    {
-        let pairs = object_store::azure::split_sas(token).map_err(|_| {
+    if let Some(token) = first_of("sas_token", &["AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY"]) {
+        let pairs = object_store::azure::split_sas(&token).map_err(|_| {
             Fault::Setup("setting sas_token is no shared access signature, such as sv=…&sig=…".to_owned())
         })?;
         return build(usual()?.with_sas_authorization(pairs));

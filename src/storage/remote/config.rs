@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::storage::settings;
+use crate::storage::{Fault, settings};
 
 /// The kind of a store: those that this build was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,11 +143,33 @@ impl Config {
     }
 
     /// The URL of setting `endpoint_override` or of a variable that means the same: with or without a scheme.
-    pub(super) fn endpoint(&self, variables: &[&str]) -> Option<String> {
-        self.or_variable("endpoint_override", variables).map(|endpoint| self.with_scheme(endpoint))
+    pub(super) fn endpoint(&self, variables: &[&str]) -> Result<Option<String>, Fault> {
+        let of_variable = || {
+            let name = variables.iter().find(|name| self.variable(name).is_some())?;
+            Some((*name, self.variable(name)?))
+        };
+        let of_setting = self.get("endpoint_override").map(|value| ("setting endpoint_override", value));
+        let Some((name, value)) = of_setting.or_else(of_variable) else { return Ok(None) };
+        self.url(name, value).map(Some)
     }
 
-    pub(super) fn with_scheme(&self, endpoint: &str) -> String {
+    /// The URL of a server that `name` names, with or without a scheme. The libraries below take any text for one, and
+    /// panic at the first request. It may hold a password, so it is not told.
+    pub(super) fn url(&self, name: &str, value: &str) -> Result<String, Fault> {
+        let url = self.with_scheme(value);
+        let is_server = |url: reqwest::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        // A port that is empty is left out by the one, and refused by the other.
+        if !url.ends_with(':')
+            && reqwest::Url::parse(&url).is_ok_and(is_server)
+            && url.parse::<http::Uri>().is_ok()
+        {
+            return Ok(url);
+        }
+        let example = "such as localhost:9000 or https://storage.example.com";
+        Err(Fault::Setup(format!("{name} is neither HOST:PORT nor the URL of a server, {example}")))
+    }
+
+    fn with_scheme(&self, endpoint: &str) -> String {
         let endpoint = endpoint.trim_end_matches('/');
         if endpoint.contains("://") {
             return endpoint.to_owned();

@@ -31,12 +31,13 @@ pub(super) fn fault(error: &object_store::Error, refusal: Option<Refusal>, confi
 }
 
 fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
-    let (status, code, message, region, location) = match refusal {
-        Refusal::Transport(cause) => {
-            return Some(Fault::Io(std::io::Error::other(format!("no answer: {}", without_urls(cause)))));
+    let (status, code, message, region, location, is_signed) = match refusal {
+        Refusal::Transport { server, cause } => {
+            let told = format!("no answer from {server}: {}", without_urls(cause));
+            return Some(Fault::Io(std::io::Error::other(told)));
         }
-        Refusal::Answer { status, code, message, region, location } => {
-            (*status, code.as_str(), message.as_str(), region, location)
+        Refusal::Answer { status, code, message, region, location, is_signed } => {
+            (*status, code.as_str(), message.as_str(), region, location, *is_signed)
         }
     };
     let (word, bucket) = (config.kind.bucket_word(), &config.bucket);
@@ -61,7 +62,11 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
                 location.as_deref().and_then(host).map(|host| format!(" to {host}")).unwrap_or_default();
             Fault::Io(std::io::Error::other(format!("the server redirects{host} ({told})")))
         }
-        (401 | 403, _) => Fault::Refused(format!("permission denied ({told})")),
+        (401 | 403, _) if is_signed => Fault::Refused(format!("permission denied ({told})")),
+        (401 | 403, _) if config.is_true("anonymous") => Fault::Refused(format!(
+            "permission denied without credentials, as setting anonymous says ({told})"
+        )),
+        (401 | 403, _) => Fault::Refused(format!("permission denied: no credentials were found ({told})")),
         (404, _) => Fault::NotFound,
         (409 | 412, _) => Fault::Changed,
         (400..=599, _) => Fault::Io(std::io::Error::other(format!("the server answered {told}"))),
@@ -70,7 +75,9 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
 }
 
 fn told(status: u16, code: &str, message: &str) -> String {
-    let message: String = without_urls(message).chars().take(300).collect();
+    // Azure's has lines of its own for the request and the time.
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message: String = without_urls(&message).chars().take(300).collect();
     let parts = [status.to_string(), code.to_owned(), message];
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
 }

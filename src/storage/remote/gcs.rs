@@ -12,7 +12,7 @@ use super::credentials::{Clients, google};
 use crate::storage::Fault;
 
 pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
-    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"]);
+    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"])?;
     let builder = |retries: RetryConfig| -> Result<GoogleCloudStorageBuilder, Fault> {
         let mut builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(&config.bucket)

@@ -17,7 +17,7 @@ const REGION: &str = "us-east-1";
 
 pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
     let connector = config.connector()?;
-    let endpoint = config.endpoint(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]);
+    let endpoint = config.endpoint(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"])?;
     let options = ClientOptions::new().with_allow_http(is_plain(&endpoint));
     let text = |key: &str| config.get(key).map(str::to_owned);
     let asks = AwsOptions {

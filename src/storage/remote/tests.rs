@@ -179,6 +179,49 @@ fn whatever_a_server_lists_is_read_or_left_out() {
     }
 }
 
+#[cfg(all(feature = "s3", feature = "gs", feature = "abfs"))]
+#[test]
+fn an_endpoint_that_is_none_is_told_before_anybody_is_asked() {
+    let uri = |setting: &str| {
+        [
+            format!("s3://key:secret@bucket/run?{setting}"),
+            format!("gs://anonymous@bucket/run?{setting}"),
+            format!("abfs://account:c2VjcmV0@container/run?{setting}"),
+        ]
+    };
+    let told = |uri: &str| {
+        let (scheme, rest) = uri.split_once("://").unwrap();
+        let settings = Settings::new(&[], KEYS).unwrap();
+        let run = locate(Kind::of_scheme(scheme).unwrap(), scheme, rest, &settings).unwrap();
+        let error = run.list(None).unwrap_err();
+        assert!(matches!(error.fault, Fault::Setup(_)), "{error}");
+        error.to_string()
+    };
+    for value in
+        ["::::", "http://", "ftp://host", "host:99999", "host:port", "a b", "http://user:pass word@host"]
+    {
+        for uri in uri(&format!("endpoint_override={value}")) {
+            let told = told(&uri);
+            assert!(
+                told.contains("setting endpoint_override is neither HOST:PORT nor the URL"),
+                "{uri}: {told}"
+            );
+            assert!(!told.contains("pass word"), "{told}");
+        }
+    }
+    let told = told("abfs://account:c2VjcmV0@container/run?blob_storage_authority=::::");
+    assert!(told.contains("setting blob_storage_authority is neither"), "{told}");
+}
+
+#[cfg(feature = "abfs")]
+#[test]
+fn an_account_key_that_is_none_is_told_without_it() {
+    let settings = Settings::new(&[("account_key", "no such key")], KEYS).unwrap();
+    let run = locate(Kind::Azure, "abfs", "account@container/run", &settings).unwrap();
+    let told = run.list(None).unwrap_err().to_string();
+    assert!(told.contains("account key is not Base64") && !told.contains("no such key"), "{told}");
+}
+
 #[cfg(all(feature = "s3", feature = "gs", feature = "abfs", feature = "http"))]
 #[test]
 fn what_a_uri_names_is_named_again_by_its_own() {

@@ -46,6 +46,11 @@ pub(super) fn is_authority(error: &str) -> bool {
     error.contains(AUTHORITY)
 }
 
+/// Whether an error, as its text has it, is that what a server says is no TLS.
+pub(super) fn is_plain(error: &str) -> bool {
+    error.contains("InvalidContentType")
+}
+
 /// As WebPKI, but for servers that show the certificate of an authority as their own, as `openssl req -x509` makes it: WebPKI
 /// takes it from none, OpenSSL and so pyarrow from those whose very certificate is trusted.
 #[derive(Debug)]

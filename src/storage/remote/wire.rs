@@ -12,7 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::{Body, Frame};
 use object_store::ClientOptions;
@@ -43,9 +45,15 @@ pub(super) enum Refusal {
         region: Option<String>,
         /// Where the answer sends to.
         location: Option<String>,
+        /// Whether the request said who asks.
+        is_signed: bool,
     },
     /// There was no answer, and this is why.
-    Transport(String),
+    Transport {
+        /// Who was asked: host and port.
+        server: String,
+        cause: String,
+    },
 }
 
 /// What was seen on the wire during one operation.
@@ -172,6 +180,9 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
                 (CA:TRUE), which is trusted only where tls_ca_file_path has this very certificate"
                     .to_owned()
             }
+            None if tls::is_plain(&error.to_string()) => {
+                "the server speaks no TLS, so ask it with scheme=http, or with a URL of http".to_owned()
+            }
             None => error.to_string(),
         };
         if !text.is_empty() && !texts.iter().any(|known| known.contains(&text)) {
@@ -185,7 +196,11 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 /// Whether an error adds nothing but names of libraries to what led to it.
 fn is_wrapping(error: &(dyn std::error::Error + 'static)) -> bool {
     let is_generic = matches!(error.downcast_ref(), Some(object_store::Error::Generic { .. }));
-    error.source().is_some() && (is_generic || error.is::<HttpError>())
+    // hyper's names for its layers.
+    let text = error.to_string();
+    let is_layer = text.starts_with("client error (")
+        || ["tcp connect error", "dns error", "error resolving DNS"].contains(&text.as_str());
+    error.source().is_some() && (is_generic || is_layer || error.is::<HttpError>())
 }
 
 #[derive(Debug)]
@@ -206,10 +221,13 @@ impl HttpService for Wire {
         }
         let is_get = request.method() == Method::GET;
         let is_listing = is_get && listing::is_one(request.uri().query().unwrap_or_default());
+        let is_signed = is_signed(&request);
+        let server = request.uri().authority().map(|authority| authority.as_str().to_owned());
+        let server = server.unwrap_or_default();
         let wanted = request.headers().get(RANGE).and_then(|range| Range::parse(range.to_str().ok()?));
         let mut response = match HttpService::call(&self.client, request).await {
             Ok(response) => response,
-            Err(error) => return Err(not_sent(error)),
+            Err(error) => return Err(not_sent(error, &server)),
         };
         if response.status() == StatusCode::PARTIAL_CONTENT && is_range_of_none(response.headers()) {
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
@@ -231,7 +249,7 @@ impl HttpService for Wire {
                 None => Ok(response),
             },
             status if status.is_success() => Ok(response),
-            _ => refusal(response).await,
+            _ => refusal(response, is_signed).await,
         }
     }
 }
@@ -267,10 +285,12 @@ fn with_length(mut response: HttpResponse) -> HttpResponse {
 }
 
 /// The error of a request that got no answer.
-fn not_sent(error: HttpError) -> HttpError {
+fn not_sent(error: HttpError, server: &str) -> HttpError {
     let cause = error.source().map_or_else(|| error.to_string(), causes);
     note(|seen| {
-        seen.refusal = Some(Refusal::Transport(cause.clone()));
+        // A user and a password may stand before the host.
+        let server = server.rsplit('@').next().unwrap_or_default().to_owned();
+        seen.refusal = Some(Refusal::Transport { server, cause: cause.clone() });
         seen.status = None;
     });
     let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
@@ -311,7 +331,13 @@ async fn readable_listing(response: HttpResponse) -> Result<HttpResponse, HttpEr
     Ok(HttpResponse::from_parts(parts, listing.text.into()))
 }
 
-async fn refusal(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+/// Whether a request says who asks: in a header, or as a shared access signature of Azure's.
+fn is_signed(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.headers().contains_key(AUTHORIZATION) || query.split('&').any(|pair| pair.starts_with("sig="))
+}
+
+async fn refusal(response: HttpResponse, is_signed: bool) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
     let mut text = Vec::new();
     let mut chunks = body.bytes_stream();
@@ -332,6 +358,7 @@ async fn refusal(response: HttpResponse) -> Result<HttpResponse, HttpError> {
         message: element("Message").unwrap_or_default(),
         region: header("x-amz-bucket-region").or_else(|| element("Region")),
         location: header(LOCATION.as_str()),
+        is_signed,
     };
     note(|seen| seen.refusal = Some(refusal));
     Ok(HttpResponse::from_parts(parts, text.into()))

@@ -215,6 +215,13 @@ fn only_the_files_that_are_asked_for_come() {
     let told =
         message(checkpoint.download(&dest, &[("include", "modle.bin")], None, None), Code::InvalidArgument);
     assert!(told.contains("'modle.bin'") && told.contains("did you mean 'model.bin'?"), "{told}");
+    let settings = [("include", "*.safetensors")];
+    let told = message(checkpoint.download(&dest, &settings, None, None), Code::InvalidArgument);
+    assert!(
+        told.contains("'*.safetensors', which no file of the checkpoint has: it has ")
+            && told.contains("model.bin"),
+        "{told}"
+    );
     let told = message(checkpoint.download(&dest, &[], None, None), Code::Io);
     assert!(told.contains("'../outside'") && told.contains("/run/checkpoint_000001"), "{told}");
     assert!(!Path::new(&dest).exists() && !scratch.0.join("outside").exists());
