@@ -245,7 +245,7 @@ fn keep_apart(path: &Path, source: &Location) -> Result<()> {
     Err(Error::invalid(format_args!("argument dest_dir is {path}, which {how} the checkpoint {source}")))
 }
 
-fn is_taken(error: &io::Error) -> bool {
+pub(super) fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists)
 }
 
