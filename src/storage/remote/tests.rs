@@ -68,6 +68,18 @@ fn a_file_that_was_replaced_is_not_read_on() {
 }
 
 #[test]
+fn a_file_that_was_listed_without_an_etag_is_not_read_on_either() {
+    let file = bucket("listed_without").join("file");
+    write(&file, &text(500), &Condition::Always).unwrap();
+    let known = Known { size: 500, etag: ETag("1700000000000:500".to_owned()) };
+    let blob = file.open(Some(&known), None).unwrap();
+    assert_eq!(blob.read_at(0, &mut [0; 100], None).unwrap(), 100);
+    write(&file, &text(500), &Condition::Always).unwrap();
+    let error = blob.read_at(300, &mut [0; 100], None).unwrap_err();
+    assert!(matches!(error.fault, Fault::Changed), "{error}");
+}
+
+#[test]
 fn a_large_file_goes_in_parts_and_is_there_at_the_end() {
     let file = bucket("parts").join("large");
     let data = text(10_000);
