@@ -136,6 +136,16 @@ fn a_directory_is_what_keys_go_through() {
 }
 
 #[test]
+fn a_file_without_bytes_may_stand_for_a_directory() {
+    let run = bucket("marked");
+    for (name, data) in [("a", ""), ("a-b", "1"), ("a/b", "2"), ("a/c", ""), ("d", "3"), ("d/e", "4")] {
+        write(&run.join(name), data.as_bytes(), &Condition::Always).unwrap();
+    }
+    let names: Vec<String> = run.walk(None).unwrap().into_iter().map(|file| file.name).collect();
+    assert_eq!(names, ["a-b", "a/b", "a/c", "d", "d/e"]);
+}
+
+#[test]
 fn a_path_that_no_key_can_have_is_refused() {
     for path in ["a//b", "a/../b", "./a"] {
         let error = bucket("refused").join(path).open(None, None).err().unwrap();
