@@ -120,7 +120,8 @@ pub(super) fn hold(
         if is_held {
             let held =
                 Held { entry: entry.clone(), lock, copy, max_bytes: cache.max_bytes, pid: process::id() };
-            held.entry.touch(&held.lock, cache.keep)?;
+            // A later process could take the copy for what is there by then.
+            held.entry.touch(&held.lock, cache.keep && plan.is_told_apart())?;
             return Ok(held);
         }
     }

@@ -178,7 +178,7 @@ impl Store for Remote {
         // Names that no file can have are for the caller to refuse.
         files.extend(odd.into_iter().map(|Odd { key, size }| FileBelow {
             name: self.below(path, &key),
-            known: Known { size, etag: ETag(String::new()) },
+            known: Known { size, etag: ETag::none() },
         }));
         files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         // Some programs mark directories so, as `list` has it.

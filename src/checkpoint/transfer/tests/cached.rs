@@ -54,6 +54,19 @@ fn what_is_kept_is_there_for_the_next_one() {
 }
 
 #[test]
+fn what_may_have_changed_since_is_not_kept() {
+    let scratch = Scratch::new();
+    let (own, checkpoint) = on_own("own.kept");
+    for content in 0..2 {
+        own.content.store(content, Relaxed);
+        own.reads_left.store(9, Relaxed);
+        let directory = open(&checkpoint, &scratch.path("cache"), &[("keep", "true")]);
+        assert_eq!(tree(Path::new(directory.path()))["model.bin"], [content as u8; 20_000]);
+    }
+    unregister("own.kept").unwrap();
+}
+
+#[test]
 fn a_cache_takes_no_more_than_it_may() {
     let scratch = Scratch::new();
     let cache = scratch.path("cache");

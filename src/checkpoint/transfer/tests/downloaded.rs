@@ -104,6 +104,20 @@ fn files_that_changed_since_are_fetched_anew_and_others_are_not() {
 }
 
 #[test]
+fn what_may_have_changed_since_is_not_gone_on_with() {
+    let scratch = Scratch::new();
+    let (own, checkpoint) = on_own("own.half");
+    let dest = scratch.path("dest");
+    own.reads_left.store(3, Relaxed);
+    message(checkpoint.download(&dest, &[SMALL_PARTS, ("parallel", "1")], None, None), Code::Io);
+    own.content.store(1, Relaxed);
+    own.reads_left.store(9, Relaxed);
+    checkpoint.download(&dest, &[SMALL_PARTS], None, None).unwrap();
+    assert_eq!(tree(Path::new(&dest))["model.bin"], [1; 20_000]);
+    unregister("own.half").unwrap();
+}
+
+#[test]
 fn only_what_the_manifest_and_the_files_agree_on_is_believed() {
     let (scratch, files) = (Scratch::new(), some_files());
     let dest = scratch.path("dest");
