@@ -93,10 +93,15 @@ impl Destination {
     /// Puts back what was there before, if a process was killed while it put something else there.
     pub(super) fn recover(&self, staging: &Staging) -> Result<()> {
         let old = staging.old();
-        if matches!(self.found()?, Found::Nothing) && old.is_dir() {
-            fs::rename(old, &self.path).map_err(|error| self.failed("cannot be put back", &error))?;
+        self.found()?;
+        if !old.is_dir() {
+            return Ok(());
         }
-        Ok(())
+        // This takes the place of an empty directory as well: many make sure that there is one.
+        match fs::rename(old, &self.path) {
+            Err(error) if !is_taken(&error) => Err(self.failed("cannot be put back", &error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Makes a whole tree, which is on the disk, the destination.
@@ -134,7 +139,10 @@ impl Destination {
         fs::rename(&self.path, staging.old())?;
         fs::rename(staging.tree(), &self.path).inspect_err(|_| {
             let _ = fs::rename(staging.old(), &self.path);
-        })
+        })?;
+        // Now it is nothing that is to be put back, even if it is never removed to its end.
+        let _ = fs::rename(staging.old(), staging.tree());
+        Ok(())
     }
 
     fn merge(&self, tree: &Path, plan: &Plan) -> Result<()> {

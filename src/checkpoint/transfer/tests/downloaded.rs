@@ -118,6 +118,21 @@ fn what_may_have_changed_since_is_not_gone_on_with() {
 }
 
 #[test]
+fn what_was_replaced_is_put_back_although_a_directory_was_made_meanwhile() {
+    let scratch = Scratch::new();
+    let (double, checkpoint) = remote(&some_files());
+    let (dest, old) = (scratch.path("dest"), scratch.0.join(".dest.part/old"));
+    // As a process leaves it that is killed where directories cannot be exchanged, and one that makes sure of its destination.
+    fs::create_dir_all(&old).unwrap();
+    fs::write(old.join("former"), "x").unwrap();
+    fs::create_dir(&dest).unwrap();
+    double.reads.fails_at.store(1, Relaxed);
+    let settings = [("on_exists", "replace"), ("parallel", "1")];
+    message(checkpoint.download(&dest, &settings, None, None), Code::Io);
+    assert_eq!(names(Path::new(&dest)), ["former"]);
+}
+
+#[test]
 fn only_what_the_manifest_and_the_files_agree_on_is_believed() {
     let (scratch, files) = (Scratch::new(), some_files());
     let dest = scratch.path("dest");
