@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::caller::failed;
@@ -102,6 +102,20 @@ impl Destination {
             Err(error) if !is_taken(&error) => Err(self.failed("cannot be put back", &error)),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Lets those look into a tree who may look into what it is to replace, and nobody else.
+    pub(super) fn give_rights(&self, tree: &Path) -> Result<()> {
+        let rights = |path: &Path| fs::metadata(path).map(|found| (found.uid(), found.gid(), found.mode()));
+        let Some((there, here)) = rights(&self.path).ok().zip(rights(tree).ok()) else { return Ok(()) };
+        if here == there {
+            return Ok(());
+        }
+        // Who is not root gives nothing away, but maybe to a group.
+        let _ = chown(tree, Some(there.0), Some(there.1)).or_else(|_| chown(tree, None, Some(there.1)));
+        // Without these, nothing could be put there.
+        let mode = fs::Permissions::from_mode(there.2 | 0o700);
+        fs::set_permissions(tree, mode).map_err(|error| failed(tree, "its rights cannot be set", &error))
     }
 
     /// Makes a whole tree, which is on the disk, the destination.
