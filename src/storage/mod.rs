@@ -65,6 +65,11 @@ pub(crate) enum EntryKind {
 pub(crate) struct ETag(String);
 
 impl ETag {
+    /// Of a store that tells nothing.
+    fn none() -> Self {
+        ETag(String::new())
+    }
+
     /// Empty if the store tells nothing.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

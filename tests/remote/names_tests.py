@@ -207,6 +207,15 @@ def ranges_that_nobody_asked_for(proxy):
 
 
 @test("http")
+def the_end_of_a_file_is_found_without_ranges(proxy):
+    proxy.put("checkpoint_000000/file", ROWS)
+    checkpoint = open_checkpoint(proxy.uri("checkpoint_000000"))
+    proxy.do({"unsend": ["Range"]})
+    for offset in (0, 7, len(ROWS) - 1, len(ROWS), len(ROWS) + 1):
+        equal(checkpoint.read_file("file", offset, len(ROWS)), ROWS[offset:])
+
+
+@test("http")
 def what_is_compressed_on_the_way_is_told(proxy):
     """Nobody asked for that, so what comes is not the file."""
     proxy.put("run/result.json", gzip.compress(ROWS))

@@ -233,6 +233,19 @@ def conflicting_writers_are_tried_again(proxy):
     check(len([line for line in proxy.log() if line[0] == "PUT"]) == 3, proxy.log())
 
 
+@test("abfs", has_faults=True)
+def a_conflict_that_stays_is_no_other_writer(proxy):
+    runs.put_v2(proxy, 1)
+    uri = proxy.uri("run/checkpoint_000000")
+    checkpoint = open_checkpoint(uri)
+    conflicts = [(409, "BlobImmutableDueToPolicy", "PERMISSION"), (412, "LeaseIdMissing", "IO"), (409, "InvalidBlobType", "IO")]
+    for status, code, expected in conflicts:
+        proxy.do({"method": "PUT", "status": status, "body": xml(code, "No.")})
+        fails(expected, str(status), code, call=lambda: checkpoint.update({"b": 2}), seconds=15)
+    proxy.do({"status": 409, "body": xml("PublicAccessNotPermitted", "Public access is not permitted on this storage account.")})
+    fails("PERMISSION", "Public access", call=lambda: open_checkpoint(uri))
+
+
 @test(*BUCKETS)
 def an_output_that_is_there_is_kept(proxy):
     run = open_run(run_of(proxy))

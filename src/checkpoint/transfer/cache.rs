@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use super::caller::{Caller, Stop, failed};
-use super::destination::Destination;
+use super::destination::{Destination, is_taken};
 use super::manifest::identity;
 use super::options::{CacheOptions, Options};
 use super::plan::{self, Plan};
@@ -26,6 +26,8 @@ use crate::storage::disk::{self, Lock};
 
 /// How long what a killed process has not finished can be gone on with.
 const UNFINISHED: Duration = Duration::from_secs(24 * 60 * 60);
+/// Hexadecimal digits of a key.
+const KEY_LENGTH: usize = 32;
 
 /// A copy, for as long as this lives.
 pub(super) struct Held {
@@ -81,7 +83,7 @@ pub(super) fn hold(
     };
     make_cache(dir)?;
     let about = identity(&source.uri(), &plan.files);
-    let entry = Entry::new(dir, &format!("{:032x}", fingerprint(&about)));
+    let entry = Entry::new(dir, &format!("{:0KEY_LENGTH$x}", fingerprint(&about)));
     let name = Some(source.name()).filter(|name| !name.starts_with('.') && plan::fault(name).is_none());
     let copy = entry.dir.join(name.unwrap_or("checkpoint"));
     let is_there = |lock: &File| disk::is_at(lock, &entry.lock) && entry.is_copy_of(&about, &copy);
@@ -118,7 +120,8 @@ pub(super) fn hold(
         if is_held {
             let held =
                 Held { entry: entry.clone(), lock, copy, max_bytes: cache.max_bytes, pid: process::id() };
-            held.entry.touch(&held.lock, cache.keep)?;
+            // A later process could take the copy for what is there by then.
+            held.entry.touch(&held.lock, cache.keep && plan.is_told_apart())?;
             return Ok(held);
         }
     }
@@ -228,10 +231,15 @@ impl Entry {
 
     fn remove_files(&self) {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let unique = COUNTER.fetch_add(1, Relaxed);
-        let gone = self.cache.join(format!(".{}-{unique}.gone", process::id()));
-        if fs::rename(&self.dir, &gone).is_ok() {
-            let _ = remove_tree(&gone);
+        loop {
+            let unique = COUNTER.fetch_add(1, Relaxed);
+            let gone = self.cache.join(format!(".{}-{unique}.gone", process::id()));
+            match fs::rename(&self.dir, &gone) {
+                Ok(()) => return drop(remove_tree(&gone)),
+                // Of containers that share a cache, each may have a process of this number.
+                Err(error) if is_taken(&error) => {}
+                Err(_) => return,
+            }
         }
     }
 
@@ -246,6 +254,18 @@ impl Entry {
     }
 }
 
+/// Whether a name is that of an entry.
+fn is_key(name: &str) -> bool {
+    name.len() == KEY_LENGTH && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a name is that of an entry that is being removed.
+fn is_gone(name: &str) -> bool {
+    let numbers = name.strip_prefix('.').and_then(|name| name.strip_suffix(".gone")?.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(process, unique)| is_number(process) && is_number(unique))
+}
+
 /// Removes what nobody uses: copies that are not to stay, what was left unfinished long ago, and of those that are to stay
 /// the ones asked for least lately, until all take no more than `room`.
 fn tidy(cache: &Path, except: Option<&Entry>, room: Option<u64>) {
@@ -254,10 +274,11 @@ fn tidy(cache: &Path, except: Option<&Entry>, room: Option<u64>) {
     for found in found.flatten() {
         let (name, path) = (found.file_name(), found.path());
         let Some(name) = name.to_str() else { continue };
-        if name.starts_with('.') && name.ends_with(".gone") {
+        if is_gone(name) {
             let _ = remove_tree(&path);
         }
-        let Some(key) = name.strip_suffix(".lock") else { continue };
+        // Others may keep their own files there.
+        let Some(key) = name.strip_suffix(".lock").filter(|key| is_key(key)) else { continue };
         let entry = Entry::new(cache, key);
         if except.is_some_and(|except| except.lock == entry.lock) {
             continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::caller::failed;
@@ -93,10 +93,29 @@ impl Destination {
     /// Puts back what was there before, if a process was killed while it put something else there.
     pub(super) fn recover(&self, staging: &Staging) -> Result<()> {
         let old = staging.old();
-        if matches!(self.found()?, Found::Nothing) && old.is_dir() {
-            fs::rename(old, &self.path).map_err(|error| self.failed("cannot be put back", &error))?;
+        self.found()?;
+        if !old.is_dir() {
+            return Ok(());
         }
-        Ok(())
+        // This takes the place of an empty directory as well: many make sure that there is one.
+        match fs::rename(old, &self.path) {
+            Err(error) if !is_taken(&error) => Err(self.failed("cannot be put back", &error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Lets those look into a tree who may look into what it is to replace, and nobody else.
+    pub(super) fn give_rights(&self, tree: &Path) -> Result<()> {
+        let rights = |path: &Path| fs::metadata(path).map(|found| (found.uid(), found.gid(), found.mode()));
+        let Some((there, here)) = rights(&self.path).ok().zip(rights(tree).ok()) else { return Ok(()) };
+        if here == there {
+            return Ok(());
+        }
+        // Who is not root gives nothing away, but maybe to a group.
+        let _ = chown(tree, Some(there.0), Some(there.1)).or_else(|_| chown(tree, None, Some(there.1)));
+        // Without these, nothing could be put there.
+        let mode = fs::Permissions::from_mode(there.2 | 0o700);
+        fs::set_permissions(tree, mode).map_err(|error| failed(tree, "its rights cannot be set", &error))
     }
 
     /// Makes a whole tree, which is on the disk, the destination.
@@ -134,7 +153,10 @@ impl Destination {
         fs::rename(&self.path, staging.old())?;
         fs::rename(staging.tree(), &self.path).inspect_err(|_| {
             let _ = fs::rename(staging.old(), &self.path);
-        })
+        })?;
+        // Now it is nothing that is to be put back, even if it is never removed to its end.
+        let _ = fs::rename(staging.old(), staging.tree());
+        Ok(())
     }
 
     fn merge(&self, tree: &Path, plan: &Plan) -> Result<()> {
@@ -245,7 +267,7 @@ fn keep_apart(path: &Path, source: &Location) -> Result<()> {
     Err(Error::invalid(format_args!("argument dest_dir is {path}, which {how} the checkpoint {source}")))
 }
 
-fn is_taken(error: &io::Error) -> bool {
+pub(super) fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists)
 }
 

@@ -52,7 +52,7 @@ impl Checkpoint {
     /// * `link=hard`: the files are hard links to those of a checkpoint of this machine. `copy`: they share its blocks where
     ///   the file system can do that.
     ///
-    /// Files get the rights that new files get, and the time of the copy.
+    /// Files get the rights that new files get, and the time of the copy; a directory that was there keeps its rights.
     ///
     /// # Errors
     /// `InvalidArgument` for an `include` that no file of the checkpoint has, and a destination that is in the checkpoint or
@@ -142,6 +142,7 @@ fn fetch_to(
         destination.check_merge(plan)?;
         let (manifest, there) = staging.begin(&source.uri(), plan)?;
         let manifest = begun.insert(manifest);
+        destination.give_rights(staging.tree())?;
         let for_reading = purpose == Purpose::Shared;
         let fetch = Fetch { source, plan, options, tree: staging.tree(), manifest, for_reading };
         fetch.run(there, caller)?;

@@ -27,6 +27,11 @@ impl Plan {
         let bytes = files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.known.size));
         Ok(Plan { files, bytes })
     }
+
+    /// Whether the store tells when one of the files is not the same any more.
+    pub(super) fn is_told_apart(&self) -> bool {
+        self.files.iter().all(|file| !file.known.etag.as_str().is_empty())
+    }
 }
 
 /// All files of a checkpoint; fails with `NotFound` if its directory is not there.

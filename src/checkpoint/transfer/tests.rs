@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::*;
 use crate::layout::{Found, Presence, Status};
 use crate::storage::double::Double;
+use crate::storage::{Functions, Listing, register, unregister};
 
 /// An empty directory that is gone at the end.
 struct Scratch(PathBuf);
@@ -89,6 +90,41 @@ fn remote(files: &BTreeMap<String, Vec<u8>>) -> (Arc<Double>, Checkpoint) {
         metrics: None,
     };
     (double, Checkpoint::of_run(&run, found, None))
+}
+
+/// A store of the caller's own with one file of 20,000 bytes, all `content`, which can be read so often.
+#[derive(Default)]
+struct Own {
+    content: AtomicUsize,
+    reads_left: AtomicUsize,
+}
+
+impl Functions for Arc<Own> {
+    fn list(&self, _: &str, into: &mut Listing) -> Result<()> {
+        into.add("model.bin", 20_000, false);
+        Ok(())
+    }
+
+    fn read(&self, _: &str, _: u64, into: &mut [u8]) -> Result<usize> {
+        let is_read = self.reads_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        into.fill(self.content.load(Relaxed) as u8);
+        if is_read { Ok(into.len()) } else { Err(Error::new(Code::Io, "enough")) }
+    }
+
+    fn can_write(&self) -> bool {
+        false
+    }
+
+    fn write(&self, _: &str, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A checkpoint on it.
+fn on_own(scheme: &str) -> (Arc<Own>, Checkpoint) {
+    let own = Arc::new(Own::default());
+    register(scheme, true, || Box::new(own.clone())).unwrap();
+    (own, Checkpoint::open(&format!("{scheme}://run/checkpoint_000001"), &[], None).unwrap())
 }
 
 /// Files of several parts, of one, and of none.

@@ -191,7 +191,10 @@ impl Store for OwnStore {
                 let name =
                     if below.is_empty() { entry.name.clone() } else { [&below, "/", &entry.name].concat() };
                 match entry.known {
-                    Some(known) => files.push(FileBelow { name, known }),
+                    // The same size is not yet the same content.
+                    Some(Known { size, .. }) => {
+                        files.push(FileBelow { name, known: Known { size, etag: ETag::none() } })
+                    }
                     None => waiting.push((here.join(&entry.name), name, depth + 1)),
                 }
             }

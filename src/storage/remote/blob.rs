@@ -28,6 +28,8 @@ const MOST_WAITING: usize = 8;
 pub(super) struct RemoteBlob {
     file: Arc<File>,
     etag: ETag,
+    /// What the first answer said, which may be more than a listing did.
+    answered: OnceLock<ETag>,
     size: u64,
     /// Those read last stand last.
     chunks: Mutex<Vec<Chunk>>,
@@ -81,7 +83,7 @@ impl RemoteBlob {
     }
 
     fn new(file: Arc<File>, etag: ETag, size: u64, chunks: Vec<Chunk>) -> Self {
-        RemoteBlob { file, etag, size, chunks: Mutex::new(chunks) }
+        RemoteBlob { file, etag, answered: OnceLock::new(), size, chunks: Mutex::new(chunks) }
     }
 
     fn failed(&self, fault: Fault) -> StorageError {
@@ -98,7 +100,9 @@ impl RemoteBlob {
 
     /// Fails if the file is not in the state any more that it was opened in.
     fn check(&self, head: &Head) -> Result<(), Fault> {
-        let is_same = state::is_same(&head.etag, &self.etag) && head.size == self.size;
+        let answered = self.answered.get_or_init(|| head.etag.clone());
+        let is_same = |etag| state::is_same(&head.etag, etag);
+        let is_same = is_same(&self.etag) && is_same(answered) && head.size == self.size;
         if is_same { Ok(()) } else { Err(Fault::Changed) }
     }
 

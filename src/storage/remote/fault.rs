@@ -62,16 +62,29 @@ fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
                 location.as_deref().and_then(host).map(|host| format!(" to {host}")).unwrap_or_default();
             Fault::Io(std::io::Error::other(format!("the server redirects{host} ({told})")))
         }
-        (401 | 403, _) if is_signed => Fault::Refused(format!("permission denied ({told})")),
-        (401 | 403, _) if config.is_true("anonymous") => Fault::Refused(format!(
-            "permission denied without credentials, as setting anonymous says ({told})"
-        )),
-        (401 | 403, _) => Fault::Refused(format!("permission denied: no credentials were found ({told})")),
+        // Azure says 409 of what nobody may change, and of what nobody may read without credentials.
+        (401 | 403, _) | (409, "BlobImmutableDueToPolicy" | "PublicAccessNotPermitted") => {
+            let why = match (is_signed, config.is_true("anonymous")) {
+                (true, _) => "permission denied",
+                (false, true) => "permission denied without credentials, as setting anonymous says",
+                (false, false) => "permission denied: no credentials were found",
+            };
+            Fault::Refused(format!("{why} ({told})"))
+        }
         (404, _) => Fault::NotFound,
-        (409 | 412, _) => Fault::Changed,
+        (409 | 412, code) if is_of_condition(status, code) => Fault::Changed,
         (400..=599, _) => Fault::Io(std::io::Error::other(format!("the server answered {told}"))),
         _ => return None,
     })
+}
+
+/// Whether a conflict is with whoever writes the same file: then to read it again helps, else it goes on for ever.
+fn is_of_condition(status: u16, code: &str) -> bool {
+    match status {
+        // A lease of Azure keeps out everyone else.
+        412 => !code.starts_with("Lease"),
+        _ => ["", "ConditionalRequestConflict", "OperationAborted", "BlobAlreadyExists"].contains(&code),
+    }
 }
 
 fn told(status: u16, code: &str, message: &str) -> String {

@@ -24,7 +24,7 @@ mod upload;
 mod web;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{Debug, Formatter};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -178,9 +178,15 @@ impl Store for Remote {
         // Names that no file can have are for the caller to refuse.
         files.extend(odd.into_iter().map(|Odd { key, size }| FileBelow {
             name: self.below(path, &key),
-            known: Known { size, etag: ETag(String::new()) },
+            known: Known { size, etag: ETag::none() },
         }));
         files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        // Some programs mark directories so, as `list` has it.
+        let above = |name: &str| -> Vec<String> {
+            name.match_indices('/').map(|(end, _)| name[..end].to_owned()).collect()
+        };
+        let directories: HashSet<String> = files.iter().flat_map(|file| above(&file.name)).collect();
+        files.retain(|file| file.known.size > 0 || !directories.contains(&file.name));
         Ok(files)
     }
 

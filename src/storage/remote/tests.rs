@@ -68,6 +68,18 @@ fn a_file_that_was_replaced_is_not_read_on() {
 }
 
 #[test]
+fn a_file_that_was_listed_without_an_etag_is_not_read_on_either() {
+    let file = bucket("listed_without").join("file");
+    write(&file, &text(500), &Condition::Always).unwrap();
+    let known = Known { size: 500, etag: ETag("1700000000000:500".to_owned()) };
+    let blob = file.open(Some(&known), None).unwrap();
+    assert_eq!(blob.read_at(0, &mut [0; 100], None).unwrap(), 100);
+    write(&file, &text(500), &Condition::Always).unwrap();
+    let error = blob.read_at(300, &mut [0; 100], None).unwrap_err();
+    assert!(matches!(error.fault, Fault::Changed), "{error}");
+}
+
+#[test]
 fn a_large_file_goes_in_parts_and_is_there_at_the_end() {
     let file = bucket("parts").join("large");
     let data = text(10_000);
@@ -121,6 +133,16 @@ fn a_directory_is_what_keys_go_through() {
     assert_eq!(names, ["a", "checkpoint_0/model", "checkpoint_0/optim/state", "empty"]);
     assert_eq!(run.join("empty").read(10, None).unwrap().0, b"");
     assert_eq!(run.join("checkpoint_0").uri(), "memory://listed/run/checkpoint_0");
+}
+
+#[test]
+fn a_file_without_bytes_may_stand_for_a_directory() {
+    let run = bucket("marked");
+    for (name, data) in [("a", ""), ("a-b", "1"), ("a/b", "2"), ("a/c", ""), ("d", "3"), ("d/e", "4")] {
+        write(&run.join(name), data.as_bytes(), &Condition::Always).unwrap();
+    }
+    let names: Vec<String> = run.walk(None).unwrap().into_iter().map(|file| file.name).collect();
+    assert_eq!(names, ["a-b", "a/b", "a/c", "d", "d/e"]);
 }
 
 #[test]

@@ -229,7 +229,10 @@ impl HttpService for Wire {
             Ok(response) => response,
             Err(error) => return Err(not_sent(error, &server)),
         };
-        if response.status() == StatusCode::PARTIAL_CONTENT && is_range_of_none(response.headers()) {
+        let is_whole = is_get && !is_listing && response.status() == StatusCode::OK;
+        if response.status() == StatusCode::PARTIAL_CONTENT && is_range_of_none(response.headers())
+            || is_whole && wanted.is_some_and(|wanted| wanted.is_behind(response.headers()))
+        {
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
         }
         note(|seen| {
@@ -272,6 +275,10 @@ fn is_range_of_none(headers: &HeaderMap) -> bool {
     let number = |text: &str| text.parse::<i128>().ok();
     let bounds = range.and_then(|(start, end)| number(start).zip(number(end)));
     text(CONTENT_LENGTH) == "0" && bounds.is_some_and(|(start, end)| end < start)
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A range with the length that object_store wants, which whoever sends in chunks leaves out.
@@ -384,11 +391,15 @@ impl Range {
         (range.start <= range.end).then_some(range)
     }
 
+    /// Whether a file of this length, if that is told, ends before the range. What begins at 0 is answered by all of it.
+    fn is_behind(self, headers: &HeaderMap) -> bool {
+        self.start > 0 && length(headers).is_some_and(|size| size <= self.start)
+    }
+
     /// Makes of an answer with the whole file one with this range.
     fn cut(self, response: HttpResponse) -> HttpResponse {
         let (mut parts, body) = response.into_parts();
-        let size = parts.headers.get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
-        let Some(size) = size.filter(|size| *size > self.start) else {
+        let Some(size) = length(&parts.headers).filter(|size| *size > self.start) else {
             return HttpResponse::from_parts(parts, body);
         };
         let end = self.end.min(size - 1);

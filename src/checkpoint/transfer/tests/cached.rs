@@ -54,6 +54,19 @@ fn what_is_kept_is_there_for_the_next_one() {
 }
 
 #[test]
+fn what_may_have_changed_since_is_not_kept() {
+    let scratch = Scratch::new();
+    let (own, checkpoint) = on_own("own.kept");
+    for content in 0..2 {
+        own.content.store(content, Relaxed);
+        own.reads_left.store(9, Relaxed);
+        let directory = open(&checkpoint, &scratch.path("cache"), &[("keep", "true")]);
+        assert_eq!(tree(Path::new(directory.path()))["model.bin"], [content as u8; 20_000]);
+    }
+    unregister("own.kept").unwrap();
+}
+
+#[test]
 fn a_cache_takes_no_more_than_it_may() {
     let scratch = Scratch::new();
     let cache = scratch.path("cache");
@@ -154,23 +167,54 @@ fn what_lies_about_is_tidied_up_unless_it_is_used() {
     let cache = scratch.path("cache");
     let used = open(&checkpoint, &cache, &[("include", "empty")]);
     // As killed processes leave it: a copy, one that is being removed, and one that was never finished.
-    for (key, inner) in [("a", "checkpoint_000001"), ("b", ".checkpoint_000001.part")] {
+    let [whole, begun] = ["a", "b"].map(|digit| digit.repeat(32));
+    for (key, inner) in [(&whole, "checkpoint_000001"), (&begun, ".checkpoint_000001.part")] {
         fs::create_dir_all(scratch.0.join("cache").join(key).join(inner)).unwrap();
         fs::write(scratch.0.join(format!("cache/{key}.lock")), "1").unwrap();
     }
     fs::create_dir_all(scratch.0.join("cache/.1-1.gone/x")).unwrap();
     drop(open(&checkpoint, &cache, &[]));
     let left = names(Path::new(&cache));
-    assert_eq!((left.len(), left.contains(&"b".to_owned())), (4, true), "{left:?}");
+    assert_eq!((left.len(), left.contains(&begun)), (4, true), "{left:?}");
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
     fs::File::options()
         .write(true)
-        .open(scratch.0.join("cache/b.lock"))
+        .open(scratch.0.join(format!("cache/{begun}.lock")))
         .and_then(|lock| lock.set_modified(long_ago))
         .unwrap();
     drop(open(&checkpoint, &cache, &[]));
     assert_eq!(names(Path::new(&cache)).len(), 2);
     assert_eq!(tree(Path::new(used.path())).len(), 1);
+}
+
+#[test]
+fn files_of_others_in_the_cache_directory_are_left_alone() {
+    let cache = Scratch::new();
+    let (_, checkpoint) = remote(&some_files());
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+    for name in ["Cargo.lock", "data.lock", "data/weights/x", ".mine.gone/x", ".1-.gone/x"] {
+        let path = cache.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(path).and_then(|file| file.set_modified(long_ago)).unwrap();
+    }
+    let before = tree(&cache.0);
+    drop(open(&checkpoint, cache.0.to_str().unwrap(), &[("cache_max_bytes", "0")]));
+    assert_eq!(tree(&cache.0), before);
+}
+
+#[test]
+fn what_goes_finds_a_place_where_another_process_of_its_number_has_been() {
+    let (scratch, files) = (Scratch::new(), some_files());
+    let (_, checkpoint) = remote(&files);
+    let cache = scratch.path("cache");
+    let directory = open(&checkpoint, &cache, &[]);
+    // As in another container, which is just removing so many.
+    let busy = (0..200).map(|unique| format!(".{}-{unique}.gone", std::process::id()));
+    let busy: Vec<String> = busy
+        .filter(|name| fs::create_dir_all(scratch.0.join("cache").join(name).join("x")).is_ok())
+        .collect();
+    drop(directory);
+    assert_eq!(names(Path::new(&cache)).len(), busy.len());
 }
 
 #[test]

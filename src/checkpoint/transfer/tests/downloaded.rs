@@ -104,6 +104,60 @@ fn files_that_changed_since_are_fetched_anew_and_others_are_not() {
 }
 
 #[test]
+fn nobody_else_may_look_into_a_directory_than_before() {
+    let scratch = Scratch::new();
+    let (double, checkpoint) = remote(&some_files());
+    double.is_alone.store(true, Relaxed);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for (rights, on_exists) in [(0o700, "fail"), (0o2750, "replace"), (0o777, "replace"), (0o700, "merge")] {
+        let dest = scratch.0.join(format!("{rights:o}-{on_exists}"));
+        fs::create_dir(&dest).unwrap();
+        if on_exists != "fail" {
+            fs::write(dest.join("old"), "x").unwrap();
+        }
+        fs::set_permissions(&dest, fs::Permissions::from_mode(rights)).unwrap();
+        let part = scratch.0.join(format!(".{rights:o}-{on_exists}.part/files"));
+        let mut progress = |done, _| {
+            assert!(done == 0 || mode(&part) == rights);
+            true
+        };
+        let settings = [SMALL_PARTS, ("on_exists", on_exists)];
+        checkpoint.download(dest.to_str().unwrap(), &settings, Some(&mut progress), None).unwrap();
+        assert_eq!(mode(&dest), rights, "{on_exists}");
+        assert!(dest.join("model.bin").is_file());
+    }
+}
+
+#[test]
+fn what_may_have_changed_since_is_not_gone_on_with() {
+    let scratch = Scratch::new();
+    let (own, checkpoint) = on_own("own.half");
+    let dest = scratch.path("dest");
+    own.reads_left.store(3, Relaxed);
+    message(checkpoint.download(&dest, &[SMALL_PARTS, ("parallel", "1")], None, None), Code::Io);
+    own.content.store(1, Relaxed);
+    own.reads_left.store(9, Relaxed);
+    checkpoint.download(&dest, &[SMALL_PARTS], None, None).unwrap();
+    assert_eq!(tree(Path::new(&dest))["model.bin"], [1; 20_000]);
+    unregister("own.half").unwrap();
+}
+
+#[test]
+fn what_was_replaced_is_put_back_although_a_directory_was_made_meanwhile() {
+    let scratch = Scratch::new();
+    let (double, checkpoint) = remote(&some_files());
+    let (dest, old) = (scratch.path("dest"), scratch.0.join(".dest.part/old"));
+    // As a process leaves it that is killed where directories cannot be exchanged, and one that makes sure of its destination.
+    fs::create_dir_all(&old).unwrap();
+    fs::write(old.join("former"), "x").unwrap();
+    fs::create_dir(&dest).unwrap();
+    double.reads.fails_at.store(1, Relaxed);
+    let settings = [("on_exists", "replace"), ("parallel", "1")];
+    message(checkpoint.download(&dest, &settings, None, None), Code::Io);
+    assert_eq!(names(Path::new(&dest)), ["former"]);
+}
+
+#[test]
 fn only_what_the_manifest_and_the_files_agree_on_is_believed() {
     let (scratch, files) = (Scratch::new(), some_files());
     let dest = scratch.path("dest");
