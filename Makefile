@@ -196,7 +196,7 @@ GO_MODULES := bindings/go bindings/go/arrow
 lint: build ## Checks layout and habits of the sources
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	for store in '' s3; do $(CARGO) clippy -q --locked --no-default-features --features "$$store" -- -D warnings || exit 1; done
+	for store in '' s3 gs abfs http; do $(CARGO) clippy -q --locked --no-default-features --features "$$store" -- -D warnings || exit 1; done
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
 	@unformatted=$$(gofmt -l bindings/go tests/consumer/go) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	for module in $(GO_MODULES); do $(GO) -C $$module vet ./... || exit 1; done

@@ -1,9 +1,12 @@
 """Settings of the call, of the query and of the environment; forms of URIs."""
 import base64
+import http.server
 import json
 import os
 import re
 import subprocess
+import tempfile
+import threading
 import urllib.parse
 
 import runs
@@ -110,6 +113,41 @@ def every_form_of_azure(proxy):
         equal((again.uri, again.path), (run.uri, run.path))
         del os.environ["AZURE_STORAGE_ACCOUNT_KEY"]
     fails("INVALID_ARGUMENT", "account", call=lambda: open_run(f"abfs://runs/{home}/run?{at}"))
+
+
+class TokenService(http.server.BaseHTTPRequestHandler):
+    forms = []
+
+    def do_POST(self):
+        self.forms.append(dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode())))
+        answer = b'{"access_token": "exchanged", "expires_in": 3600}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@test(alone=True)
+def a_federated_identity_of_google():
+    service = http.server.ThreadingHTTPServer((HOST, 0), TokenService)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as home:
+        subject, file = f"{home}/subject", f"{home}/identity.json"
+        with open(subject, "w") as f:
+            f.write("vouched\n")
+        identity = {"type": "external_account", "audience": "//iam/pool", "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+                    "token_url": f"http://{HOST}:{service.server_port}/v1/token", "credential_source": {"file": subject}}
+        with open(file, "w") as f:
+            json.dump(identity, f)
+        os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = file
+        head = head_of(f"gs://b/k?{AT}")
+        check("authorization: bearer exchanged" in head.lower(), head)
+        equal((len(TokenService.forms), TokenService.forms[0]["subject_token"]), (1, "vouched"))
+        os.unlink(subject)
+        fails("INVALID_ARGUMENT", file, subject, "no such file", call=lambda: open_run(f"gs://b/k?{AT.replace('PORT', '1')}"))
 
 
 @test(*STORES)

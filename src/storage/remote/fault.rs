@@ -7,9 +7,9 @@ use crate::storage::Fault;
 /// What went wrong with an operation of a store.
 pub(super) fn fault(error: &object_store::Error, refusal: Option<Refusal>, config: &Config) -> Fault {
     use object_store::Error;
-    #[cfg(feature = "s3")]
-    if let Some(unknown) = super::aws_credentials::IdentityError::within(error) {
-        return super::s3::unknown(unknown.clone());
+    #[cfg(any(feature = "s3", feature = "gs"))]
+    if let Some(unknown) = super::credentials::IdentityError::within(error) {
+        return unknown.clone().into();
     }
     if let Some(refusal) = &refusal {
         if let Some(fault) = of_refusal(refusal, config) {

@@ -8,6 +8,7 @@ use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::config::Config;
 use super::connection::{is_plain, setup};
+use super::credentials::{Clients, google};
 use crate::storage::Fault;
 
 pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
@@ -33,8 +34,14 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     if let Some(token) = config.get("access_token") {
         return build(usual()?.with_bearer_token(token));
     }
-    if let Some(file) = config.or_variable("", &["GOOGLE_APPLICATION_CREDENTIALS"]) {
-        return build(usual()?.with_application_credentials(file));
+    let of_file = async |file: &str| {
+        build(match google::of_file(file, Clients::of(&config.connector()?)?).await? {
+            Some(credentials) => usual()?.with_credentials(credentials),
+            None => usual()?.with_application_credentials(file),
+        })
+    };
+    if let Some(file) = config.variable("GOOGLE_APPLICATION_CREDENTIALS") {
+        return of_file(file).await;
     }
     if let Some(file) = config.variable("GOOGLE_SERVICE_ACCOUNT") {
         return build(usual()?.with_service_account_path(file));
@@ -46,7 +53,7 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
         .or_else(|| Some(format!("{}/.config/gcloud", config.variable("HOME")?)));
     let login = login.map(|directory| directory + "/application_default_credentials.json");
     if let Some(file) = login.filter(|file| std::path::Path::new(file).is_file()) {
-        return build(usual()?.with_application_credentials(file));
+        return of_file(&file).await;
     }
     // An emulator asks nobody; a machine of Google's knows who it is; anybody else can still read what is public.
     let is_known = endpoint.is_none()

@@ -1,13 +1,13 @@
 //! Buckets of S3, Google Cloud Storage and Azure, and web servers: object_store speaks to them, on threads of our own.
 
 mod address;
-#[cfg(feature = "s3")]
-mod aws_credentials;
 #[cfg(feature = "abfs")]
 mod azure;
 mod blob;
 mod config;
 mod connection;
+#[cfg(any(feature = "s3", feature = "gs"))]
+mod credentials;
 mod fault;
 #[cfg(feature = "gs")]
 mod gcs;

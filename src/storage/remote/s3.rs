@@ -5,12 +5,11 @@ use std::sync::Arc;
 use object_store::ClientOptions;
 use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
-use object_store::client::HttpClient;
 
-use super::aws_credentials::{self, AwsIdentity, AwsOptions, Clients, IdentityError};
-use super::config::{Config, Timeouts};
+use super::config::Config;
 use super::connection::{is_plain, setup};
-use super::wire::Connector;
+use super::credentials::Clients;
+use super::credentials::aws::{self, AwsIdentity, AwsOptions};
 use crate::storage::Fault;
 
 /// The region of a request if nothing tells another: from there S3 says where a bucket is.
@@ -32,7 +31,7 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     let region = match region {
         Some(region) => region,
         None => {
-            let of_profile = aws_credentials::profile_region(&asks, config.environment()).map_err(unknown)?;
+            let of_profile = aws::profile_region(&asks, config.environment())?;
             of_profile.unwrap_or_else(|| REGION.to_owned())
         }
     };
@@ -58,31 +57,11 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     }
     let identity = match config.is_true("anonymous") {
         true => AwsIdentity::Anonymous,
-        false => {
-            let clients = clients(&connector)?;
-            aws_credentials::identify(&asks, config.environment(), clients).await.map_err(unknown)?
-        }
+        false => aws::identify(&asks, config.environment(), Clients::of(&connector)?).await?,
     };
     builder = match identity {
         AwsIdentity::Known(credentials) => builder.with_credentials(credentials),
         AwsIdentity::Anonymous => builder.with_skip_signature(true),
     };
     Ok(Arc::new(builder.build().map_err(|error| setup(&error))?))
-}
-
-/// What services that give credentials are asked with.
-fn clients(connector: &Connector) -> Result<Clients, Fault> {
-    let connect = |connector: &Connector| Ok::<_, Fault>(HttpClient::new(connector.client()?));
-    // Where there is no metadata service, nobody should wait for it.
-    let timeouts = Timeouts { connect_ms: connector.timeouts.connect_ms.min(1_000), ..connector.timeouts };
-    let metadata = Connector { timeouts, uses_proxies: false, ..connector.clone() };
-    Ok(Clients { metadata: connect(&metadata)?, public: connect(connector)? })
-}
-
-pub(super) fn unknown(error: IdentityError) -> Fault {
-    match error {
-        IdentityError::Setup(why) => Fault::Setup(why),
-        IdentityError::Refused(why) => Fault::Refused(why),
-        IdentityError::Unanswered(why) => Fault::Io(std::io::Error::other(why)),
-    }
 }

@@ -8,8 +8,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::ask::{Question, ask_patiently, uri};
-use super::keys::{Keys, no_keys, time};
-use super::{IdentityError, World, files, sts};
+use super::files::{self, Unread};
+use super::keys::{Keys, no_keys};
+use super::{IdentityError, World, expand, sts, time};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -29,16 +30,15 @@ pub(super) async fn keys(world: &World, login: &Login) -> Result<Keys, IdentityE
     let log_in = |why: &str| {
         IdentityError::Refused(format!("profile {profile}: {why}: run aws sso login --profile {profile}"))
     };
-    let file =
-        files::expand(&format!("~/.aws/sso/cache/{}.json", hex_sha1(&login.session)), &world.variables);
+    let file = expand(&format!("~/.aws/sso/cache/{}.json", hex_sha1(&login.session)), &world.variables);
     let cached = match files::read(&file) {
         Ok(cached) => cached,
-        Err(why) if why.is_absence() => return Err(log_in("nobody has logged in with SSO")),
+        Err(Unread::Absent) => return Err(log_in("nobody has logged in with SSO")),
         Err(why) => return Err(IdentityError::Setup(format!("SSO token {file}: {why}"))),
     };
     let cached: Value = serde_json::from_str(&cached).unwrap_or_default();
     let text = |name: &str| cached.get(name).and_then(Value::as_str);
-    let (Some(token), Some(expires)) = (text("accessToken"), text("expiresAt").and_then(time)) else {
+    let (Some(token), Some(expires)) = (text("accessToken"), text("expiresAt").and_then(time::parse)) else {
         return Err(IdentityError::Setup(format!("SSO token {file}: the file does not parse")));
     };
     if expires <= SystemTime::now() {

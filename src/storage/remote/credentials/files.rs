@@ -1,6 +1,5 @@
 //! The small files that credentials are read from.
 
-use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -14,12 +13,6 @@ pub(super) enum Unread {
     System(std::io::Error),
     NotText,
     TooLarge,
-}
-
-impl Unread {
-    pub(super) fn is_absence(&self) -> bool {
-        matches!(self, Unread::Absent)
-    }
 }
 
 impl Display for Unread {
@@ -49,12 +42,4 @@ pub(super) fn read(path: &str) -> Result<String, Unread> {
         return Err(Unread::TooLarge);
     }
     String::from_utf8(content).map_err(|_| Unread::NotText)
-}
-
-/// A path with the home directory for `~`.
-pub(super) fn expand(path: &str, variables: &BTreeMap<String, String>) -> String {
-    match (path.strip_prefix("~/"), variables.get("HOME").filter(|home| !home.is_empty())) {
-        (Some(below), Some(home)) => format!("{}/{below}", home.trim_end_matches('/')),
-        (Some(_), None) | (None, _) => path.to_owned(),
-    }
 }

@@ -6,7 +6,7 @@ use super::files::{self, Unread};
 use super::keys::Keys;
 use super::sso::Login;
 use super::sts::Role;
-use super::{IdentityError, files::expand};
+use super::{IdentityError, expand};
 
 type Section = BTreeMap<String, String>;
 

@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use http::{Method, StatusCode, Uri};
 use object_store::aws::AwsAuthorizer;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::ask::{Question, ask_patiently, uri};
-use super::keys::{Keys, no_keys, time};
-use super::{IdentityError, World, files};
+use super::ask::{Question, ask_patiently, form, uri};
+use super::keys::{Keys, no_keys};
+use super::{IdentityError, World, files, time};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const DEFAULT_REGION: &str = "us-east-1";
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The refusals that are told by name. Other text of an answer is not, as it may repeat what was sent.
 const REFUSALS: [&str; 16] = [
@@ -83,7 +81,7 @@ async fn take(
     // Checked here, as object_store panics at a region that cannot be in a header.
     let domain = domain(region)?;
     let seconds = role.seconds.map(|seconds| seconds.to_string());
-    let fields = [
+    let body = form(&[
         ("Action", Some(action)),
         ("Version", Some("2011-06-15")),
         ("RoleArn", Some(role.arn.as_str())),
@@ -97,11 +95,7 @@ async fn take(
                 Who::Keys(_) => None,
             },
         ),
-    ];
-    let encoded = |(name, value): &(&str, Option<&str>)| {
-        value.map(|value| format!("{name}={}", utf8_percent_encode(value, UNRESERVED)))
-    };
-    let body = fields.iter().filter_map(encoded).collect::<Vec<_>>().join("&");
+    ]);
     let question = Question { method: Method::POST, body, ..Question::get(endpoint(world, region, domain)?) };
     let question = question.with("content-type", "application/x-www-form-urlencoded", &whom)?;
     let mut request = question.request();
@@ -121,7 +115,7 @@ async fn take(
     else {
         return Err(no_keys(&whom));
     };
-    let expires = element("Expiration").and_then(time).ok_or_else(|| no_keys(&whom))?;
+    let expires = element("Expiration").and_then(time::parse).ok_or_else(|| no_keys(&whom))?;
     Keys::new(id, secret, Some(token), Some(expires), &whom).map_err(|_| no_keys(&whom))
 }
 

@@ -2,107 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, MutexGuard};
+use std::time::UNIX_EPOCH;
 
-use async_trait::async_trait;
 use object_store::aws::AwsCredential;
-use object_store::client::{HttpClient, HttpError, HttpRequest, HttpResponse, HttpService};
 
-use super::super::{AwsIdentity, AwsOptions, Clients, IdentityError, identify};
-
-/// Everything secret has this word in it. No text may have.
-pub(super) const PLANTED: &str = "PLANTED";
-
-pub(super) struct Asked {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: String,
-}
-
-impl Asked {
-    pub(super) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    /// A field of a form.
-    pub(super) fn field(&self, name: &str) -> Option<String> {
-        let value = self.body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")))?;
-        Some(percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned())
-    }
-}
-
-type Asks = Arc<Mutex<Vec<Asked>>>;
-
-/// A server on the loopback, which keeps what it is asked.
-fn serve(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> (SocketAddr, Asks) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let asks = Asks::default();
-    let (answer, keeps) = (Arc::new(answer), asks.clone());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (answer, keeps) = (answer.clone(), keeps.clone());
-            std::thread::spawn(move || {
-                let mut stream = stream.unwrap();
-                let Some(asked) = receive(&stream) else { return };
-                let (status, body) = answer(&asked);
-                keeps.lock().unwrap().push(asked);
-                let head = format!(
-                    "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                    body.len()
-                );
-                // A client that has given up is not there to read it.
-                let _ = stream.write_all((head + &body).as_bytes());
-            });
-        }
-    });
-    (address, asks)
-}
-
-fn receive(stream: &TcpStream) -> Option<Asked> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let (method, rest) = line.split_once(' ')?;
-    let (method, path) = (method.to_owned(), rest.split_once(' ')?.0.to_owned());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_lowercase(), value.to_owned());
-    }
-    let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
-    reader.read_exact(&mut body).ok()?;
-    Some(Asked { method, path, headers, body: String::from_utf8(body).unwrap() })
-}
-
-/// Sends what is meant for services elsewhere to a server of the test: nothing leaves this machine.
-#[derive(Debug)]
-struct Rerouted {
-    client: reqwest::Client,
-    to: SocketAddr,
-}
-
-#[async_trait]
-impl HttpService for Rerouted {
-    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let uri = request.uri().clone();
-        if uri.host() != Some("127.0.0.1") {
-            let meant = format!("{}://{}", uri.scheme_str().unwrap(), uri.authority().unwrap());
-            request.headers_mut().insert("x-meant-for", meant.parse().unwrap());
-            let path = uri.path_and_query().unwrap();
-            *request.uri_mut() = format!("http://{}{path}", self.to).parse().unwrap();
-        }
-        self.client.call(request).await
-    }
-}
+use super::super::{AwsIdentity, AwsOptions, IdentityError, identify};
+pub(super) use crate::storage::remote::credentials::service::*;
 
 pub(super) struct Place {
     pub(super) home: PathBuf,
@@ -169,17 +78,9 @@ impl Place {
         self.variable(name, endpoint)
     }
 
-    pub(super) fn clients(&self) -> Clients {
-        // Fails if another test has done it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let client = HttpClient::new(Rerouted { client: client.build().unwrap(), to: self.server });
-        Clients { metadata: client.clone(), public: client }
-    }
-
     pub(super) fn identity(&self) -> Result<AwsIdentity, IdentityError> {
         wait(async {
-            let identity = identify(&self.options, &self.variables, self.clients()).await;
+            let identity = identify(&self.options, &self.variables, clients(self.server)).await;
             let text = format!("{identity:?}");
             assert!(!text.contains(PLANTED), "a secret in {text}");
             identity
@@ -228,10 +129,6 @@ impl Place {
     }
 }
 
-pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
 pub(super) fn secret(of: &str) -> String {
     format!("{PLANTED}-secret-of-{of}")
 }
@@ -251,32 +148,6 @@ pub(super) fn lines(of: &str) -> String {
         secret(of),
         token(of)
     )
-}
-
-pub(super) fn in_an_hour() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(3600)
-}
-
-pub(super) fn written(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap().as_secs();
-    // Enough of a calendar: the answer lies some hours ahead of a day that is known.
-    let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let (mut year, mut left) = (1970, days);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    while left >= 365 + u64::from(is_leap(year)) {
-        left -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let mut month = 1;
-    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
-    format!("{year}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", left + 1)
 }
 
 pub(super) fn metadata_keys(of: &str) -> String {

@@ -4,23 +4,16 @@ use std::error::Error;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::IdentityError;
 
 const MOST_BYTES: usize = 256 * 1024;
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How long to wait before each further try.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
-
-/// What requests are sent with. Neither may follow redirects, which would carry secrets elsewhere.
-#[derive(Clone)]
-pub(in super::super) struct Clients {
-    /// For services of this machine: without a proxy.
-    pub metadata: HttpClient,
-    /// For STS and SSO: with the proxy of the environment.
-    pub public: HttpClient,
-}
 
 /// A request that may be sent more than once.
 // No `Debug`: headers and body have secrets.
@@ -58,10 +51,10 @@ impl Question {
     }
 
     /// Adds a header; none of its value is shown if something prints the request.
-    pub(super) fn with(mut self, name: &'static str, value: &str, from: &str) -> Result<Self, IdentityError> {
-        let value = HeaderValue::from_str(value);
-        let mut value =
-            value.map_err(|_| IdentityError::Setup(format!("{from} cannot be sent in a header")))?;
+    pub(super) fn with(mut self, name: &str, value: &str, from: &str) -> Result<Self, IdentityError> {
+        let unsendable = || IdentityError::Setup(format!("{from} cannot be sent in a header"));
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| unsendable())?;
         value.set_sensitive(true);
         self.headers.insert(name, value);
         Ok(self)
@@ -132,6 +125,14 @@ fn cause(error: &dyn Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+/// The body of a form, without the fields that have no value.
+pub(super) fn form(fields: &[(&str, Option<&str>)]) -> String {
+    let encoded = |(name, value): &(&str, Option<&str>)| {
+        value.map(|value| format!("{name}={}", utf8_percent_encode(value, UNRESERVED)))
+    };
+    fields.iter().filter_map(encoded).collect::<Vec<_>>().join("&")
 }
 
 /// A URL that requests can be sent to; object_store panics at others. `from` says where it is from.

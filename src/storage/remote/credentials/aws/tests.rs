@@ -687,10 +687,10 @@ fn who_has_not_logged_in_with_sso() {
 }
 
 /// Who is known at a place, with a clock of one's own.
-async fn renewed(place: &Place, clock: fn() -> SystemTime) -> Arc<Renewed> {
-    let world = World::new(&place.options, &place.variables, place.clients());
-    let source = Arc::new(Found { world, source: Source::Container });
-    let keys = source.keys().await.unwrap().unwrap();
+async fn renewed(place: &Place, clock: fn() -> SystemTime) -> Arc<Renewed<Found>> {
+    let world = World::new(&place.options, &place.variables, clients(place.server));
+    let source = Found { world, source: Source::Container };
+    let keys = source.fetch().await.unwrap().unwrap();
     Arc::new(Renewed::with_clock(source, keys, clock))
 }
 
@@ -712,7 +712,7 @@ fn numbered(fails: Arc<AtomicBool>) -> Place {
     .variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x")
 }
 
-async fn id_of(provider: &Renewed) -> String {
+async fn id_of(provider: &Renewed<Found>) -> String {
     provider.get_credential().await.unwrap().key_id.clone()
 }
 

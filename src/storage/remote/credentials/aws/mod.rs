@@ -1,12 +1,9 @@
 //! Who asks S3: settings, then the environment, profiles, a web identity, the container, the instance; else nobody.
 //! Programs that a profile names are never run.
 
-mod ask;
-mod files;
 mod keys;
 mod metadata;
 mod profiles;
-mod renew;
 mod sso;
 mod sts;
 #[cfg(test)]
@@ -16,17 +13,18 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Formatter};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use object_store::StaticCredentialProvider;
-use object_store::aws::AwsCredentialProvider;
+use object_store::aws::{AwsCredential, AwsCredentialProvider};
 
-pub(super) use ask::Clients;
-use keys::Keys;
-use profiles::{Origin, Profiles};
-use renew::Renewed;
+use self::keys::Keys;
+use self::profiles::{Origin, Profiles};
+use super::renew::{Lease, Renewed, Source as _};
+use super::{Clients, IdentityError, ask, files, time};
 
 /// What was found out about who asks.
 #[derive(Debug)]
-pub(super) enum AwsIdentity {
+pub(in super::super) enum AwsIdentity {
     Known(AwsCredentialProvider),
     Anonymous,
 }
@@ -34,7 +32,7 @@ pub(super) enum AwsIdentity {
 /// The settings that tell who asks.
 // No `Debug`: some are secrets.
 #[derive(Clone, Default)]
-pub(super) struct AwsOptions {
+pub(in super::super) struct AwsOptions {
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
     pub session_token: Option<String>,
@@ -42,36 +40,8 @@ pub(super) struct AwsOptions {
     pub region: Option<String>,
 }
 
-/// Why it cannot be told who asks. The text has no secrets, whatever the files and the answers of servers had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum IdentityError {
-    /// Settings, variables or files that cannot be right.
-    #[error("{0}")]
-    Setup(String),
-    /// Who gives credentials refused, or asks for a new log-in.
-    #[error("{0}")]
-    Refused(String),
-    /// Who gives credentials did not answer, or not with credentials.
-    #[error("{0}")]
-    Unanswered(String),
-}
-
-impl IdentityError {
-    /// The error of credentials that could not be renewed, if that is why an operation of a store failed.
-    pub(super) fn within(error: &object_store::Error) -> Option<&IdentityError> {
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
-    }
-}
-
 /// Finds out who asks.
-pub(super) async fn identify(
+pub(in super::super) async fn identify(
     options: &AwsOptions,
     variables: &BTreeMap<String, String>,
     clients: Clients,
@@ -87,8 +57,8 @@ pub(super) async fn identify(
         }
     }
     for source in sources(&world)? {
-        let source = Arc::new(Found { world: world.clone(), source });
-        if let Some(keys) = source.keys().await? {
+        let source = Found { world: world.clone(), source };
+        if let Some(keys) = source.fetch().await? {
             return Ok(AwsIdentity::Known(Arc::new(Renewed::new(source, keys))));
         }
     }
@@ -96,7 +66,7 @@ pub(super) async fn identify(
 }
 
 /// The region of the profile in use, if it has one.
-pub(super) fn profile_region(
+pub(in super::super) fn profile_region(
     options: &AwsOptions,
     variables: &BTreeMap<String, String>,
 ) -> Result<Option<String>, IdentityError> {
@@ -186,6 +156,14 @@ fn sources(world: &World) -> Result<Vec<Source>, IdentityError> {
     Ok(sources)
 }
 
+/// A path with the home directory for `~`.
+fn expand(path: &str, variables: &BTreeMap<String, String>) -> String {
+    match (path.strip_prefix("~/"), variables.get("HOME").filter(|home| !home.is_empty())) {
+        (Some(below), Some(home)) => format!("{}/{below}", home.trim_end_matches('/')),
+        (Some(_), None) | (None, _) => path.to_owned(),
+    }
+}
+
 /// What a search can look at, and ask.
 // No `Debug`: some variables are secrets.
 #[derive(Clone)]
@@ -239,13 +217,16 @@ impl Debug for Found {
     }
 }
 
-impl Found {
-    async fn keys(&self) -> Result<Option<Keys>, IdentityError> {
+#[async_trait]
+impl super::renew::Source for Found {
+    type Credential = AwsCredential;
+
+    async fn fetch(&self) -> Result<Option<Keys>, IdentityError> {
         let world = &self.world;
         match &self.source {
             Source::Profile(name) => of_profile(world, name).await,
             Source::WebIdentity { role, token_file } => {
-                let token_file = files::expand(token_file, &world.variables);
+                let token_file = expand(token_file, &world.variables);
                 sts::by_web_identity(world, None, role, &token_file).await.map(Some)
             }
             Source::Container => metadata::container(world).await.map(Some),

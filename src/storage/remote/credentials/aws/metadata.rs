@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::ask::{Question, ask, ask_patiently, uri};
 use super::keys::Keys;
-use super::{IdentityError, World, files};
+use super::{IdentityError, World, expand, files};
 
 /// Where there is no instance, nobody answers: that must not hold up a laptop.
 const INSTANCE_FIRST: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(super) fn has_container(world: &World) -> bool {
 pub(super) async fn container(world: &World) -> Result<Keys, IdentityError> {
     let mut question = Question::get(container_uri(world)?);
     if let Some(file) = world.variable(TOKEN_FILE) {
-        let file = files::expand(file, &world.variables);
+        let file = expand(file, &world.variables);
         let token = files::read(&file)
             .map_err(|why| IdentityError::Setup(format!("variable {TOKEN_FILE}: {file}: {why}")))?;
         question = question.with("authorization", token.trim(), &format!("the token in {file}"))?;
