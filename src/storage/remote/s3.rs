@@ -9,14 +9,14 @@ use object_store::client::HttpClient;
 
 use super::aws_credentials::{self, AwsIdentity, AwsOptions, Clients, IdentityError};
 use super::config::{Config, Timeouts};
-use super::connection::{is_plain, setup};
+use super::connection::{Nobody, is_plain, setup};
 use super::wire::Connector;
 use crate::storage::Fault;
 
 /// The region of a request if nothing tells another: from there S3 says where a bucket is.
 const REGION: &str = "us-east-1";
 
-pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
+pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore>, Fault> {
     let connector = config.connector()?;
     let endpoint = config.endpoint(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]);
     let options = ClientOptions::new().with_allow_http(is_plain(&endpoint));
@@ -60,9 +60,13 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
         true => AwsIdentity::Anonymous,
         false => {
             let clients = clients(&connector)?;
-            aws_credentials::identify(&asks, config.environment(), clients).await.map_err(unknown)?
+            let found = aws_credentials::identify(&asks, config.environment(), clients).await;
+            found.map_err(unknown)?
         }
     };
+    if matches!(identity, AwsIdentity::Anonymous) && !config.is_true("anonymous") {
+        nobody.asks();
+    }
     builder = match identity {
         AwsIdentity::Known(credentials) => builder.with_credentials(credentials),
         AwsIdentity::Anonymous => builder.with_skip_signature(true),
