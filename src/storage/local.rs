@@ -47,10 +47,9 @@ impl Store for Local {
     }
 
     fn walk(&self, path: &str, cancel: Option<&Cancel>) -> Result<Vec<FileBelow>, StorageError> {
-        let mut walk = Walk { files: Vec::new(), above: Vec::new(), cancel };
-        walk.directory(path, "")?;
-        walk.files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(walk.files)
+        let mut files = walk(path, cancel)?;
+        files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(files)
     }
 
     fn open(
@@ -86,39 +85,47 @@ impl From<fs::FileType> for EntryKind {
     }
 }
 
-/// A walk through a directory and all below it, links followed but into what lies above them.
-struct Walk<'a> {
-    files: Vec<FileBelow>,
-    /// Device and inode of each directory on the way.
-    above: Vec<(u64, u64)>,
-    cancel: Option<&'a Cancel>,
-}
-
-impl Walk<'_> {
-    fn directory(&mut self, path: &str, name: &str) -> Result<(), StorageError> {
-        let failed = |error| StorageError::io(error, path);
-        let metadata = fs::metadata(path).map_err(failed)?;
+/// Walks through a directory and all below it, links followed but into what lies above them.
+fn walk(path: &str, cancel: Option<&Cancel>) -> Result<Vec<FileBelow>, StorageError> {
+    let mut files = Vec::new();
+    // Device and inode of each directory on the way.
+    let mut above: Vec<(u64, u64)> = Vec::new();
+    let mut waiting = vec![(path.to_owned(), String::new(), 0)];
+    while let Some((path, below, depth)) = waiting.pop() {
+        // Whoever writes there may remove what was listed a moment ago.
+        let is_gone = |error: &io::Error| depth > 0 && error.kind() == io::ErrorKind::NotFound;
+        let metadata = match fs::metadata(&path) {
+            Err(error) if is_gone(&error) => continue,
+            found => found.map_err(|error| StorageError::io(error, &path))?,
+        };
         let identity = (metadata.dev(), metadata.ino());
-        if self.above.contains(&identity) {
-            return Ok(());
+        above.truncate(depth);
+        if above.contains(&identity) {
+            continue;
         }
-        self.above.push(identity);
-        for entry in Local.list(path, self.cancel)? {
-            let path = [path, "/", &entry.name].concat();
-            let name = if name.is_empty() { entry.name } else { [name, "/", &entry.name].concat() };
+        above.push(identity);
+        let entries = match Local.list(&path, cancel) {
+            Err(StorageError { fault: Fault::NotFound, .. }) if depth > 0 => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = [&path, "/", &entry.name].concat();
+            let name = if below.is_empty() { entry.name } else { [&below, "/", &entry.name].concat() };
             match entry.kind {
-                EntryKind::Directory => self.directory(&path, &name)?,
-                EntryKind::File => {
-                    let metadata = fs::metadata(&path).map_err(|error| StorageError::io(error, &path))?;
-                    let known = Known { size: metadata.len(), etag: etag(&metadata) };
-                    self.files.push(FileBelow { name, known });
-                }
+                EntryKind::Directory => waiting.push((path, name, depth + 1)),
+                EntryKind::File => match fs::metadata(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    found => {
+                        let metadata = found.map_err(|error| StorageError::io(error, &path))?;
+                        let known = Known { size: metadata.len(), etag: etag(&metadata) };
+                        files.push(FileBelow { name, known });
+                    }
+                },
                 EntryKind::Other => {}
             }
         }
-        self.above.pop();
-        Ok(())
     }
+    Ok(files)
 }
 
 fn go_on(cancel: Option<&Cancel>, path: &str) -> Result<(), StorageError> {
@@ -381,6 +388,44 @@ mod tests {
         let kinds: Vec<EntryKind> = entries.iter().map(|entry| entry.kind).collect();
         use EntryKind::{Directory, File, Other};
         assert_eq!(kinds, [Directory, File, Other, Directory, File, Other]);
+    }
+
+    #[test]
+    fn a_walk_goes_on_although_files_go_meanwhile() {
+        let scratch = Scratch::new("vanishing");
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        fs::write(scratch.path("stays"), "1").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    fs::create_dir(scratch.path("deep")).unwrap();
+                    for name in ["part", "deep/part"] {
+                        fs::write(scratch.path(name), "")
+                            .and_then(|()| fs::remove_file(scratch.path(name)))
+                            .unwrap();
+                    }
+                    fs::remove_dir(scratch.path("deep")).unwrap();
+                }
+            });
+            let walks: Vec<_> = (0..3_000).map(|_| Local.walk(scratch.0.to_str().unwrap(), None)).collect();
+            is_over.store(true, Ordering::Relaxed);
+            for files in walks {
+                assert!(files.unwrap().iter().any(|file| file.name == "stays"));
+            }
+        });
+        let gone = Local.walk(&scratch.path("gone"), None).unwrap_err().fault;
+        assert!(matches!(gone, Fault::NotFound));
+    }
+
+    #[test]
+    fn a_walk_needs_no_stack_for_its_depth() {
+        let scratch = Scratch::new("deep");
+        let deep = scratch.path(&"d/".repeat(1_900));
+        fs::create_dir_all(&deep).and_then(|()| fs::write(deep + "file", "1")).unwrap();
+        let path = scratch.path("d");
+        let walk = move || Local.walk(&path, None).unwrap().remove(0).name.len();
+        let small = std::thread::Builder::new().stack_size(128 << 10).spawn(walk);
+        assert_eq!(small.unwrap().join().unwrap(), 1_899 * 2 + 4);
     }
 
     #[test]

@@ -57,6 +57,22 @@ def the_call_before_the_query_before_the_environment():
     equal(signed_by(head_of(f"s3://b/k?{AT}&anonymous=true")), None)
 
 
+@test(alone=True, environment={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""})
+def credentials_that_come_later_are_found():
+    """As of who logs in after a call was refused."""
+    refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    listed = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(EMPTY), EMPTY)
+    server = Raw(lambda head: listed if signed_by(head) else refused)
+    uri = f"s3://b/k?{AT}".replace("PORT", str(server.port))
+    with tempfile.NamedTemporaryFile("w") as file:
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = file.name
+        fails("PERMISSION", call=lambda: open_run(uri))
+        file.write("[default]\naws_access_key_id = late\naws_secret_access_key = secret\n")
+        file.flush()
+        fails("NOT_FOUND", call=lambda: open_run(uri))
+    equal(signed_by(server.heads[-1])[0], "late")
+
+
 @test(alone=True, environment={"AWS_REGION": "of-region"})
 def the_other_variable_for_a_region():
     equal(signed_by(head_of(f"s3://b/k?{AT}")), ("test", "of-region"))

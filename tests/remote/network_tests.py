@@ -431,6 +431,12 @@ def a_listing_that_never_ends(proxy):
     fails("IO", proxy.home, call=lambda: open_run(uri), seconds=MOST_SECONDS)
 
 
+@test("s3")
+def a_page_of_a_listing_that_never_ends(proxy):
+    server = Raw(b"HTTP/1.1 200 OK\r\n\r\n<ListBucketResult>" + b" " * (66 << 20), closes=False)
+    fails("IO", proxy.home, "without end", call=lambda: open_run(proxy.uri("run", port=server.port)), seconds=MOST_SECONDS)
+
+
 @test(*STORES, has_faults=True)
 def a_page_of_html_as_a_refusal(proxy):
     uri = run_of(proxy)

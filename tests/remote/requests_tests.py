@@ -1,6 +1,7 @@
 """How many requests a call makes, and how many bytes come: counted at the server."""
 import runs
-from harness import BUCKETS, check, equal, is_listing, names, open_checkpoint, open_run, reads, test, within
+from harness import BUCKETS, check, equal, fails, is_listing, names, open_checkpoint, open_run, reads, test, within
+from refusals_tests import xml
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 PAGE = 1000
@@ -122,6 +123,16 @@ def a_large_file_is_written_in_parts(proxy):
     check(len(log) >= 3, log)
     data = proxy.get("out.csv")
     equal((data.count(b"\n"), len(data) > 16 << 20), (1_001, True))
+
+
+@test("s3", has_faults=True)
+def parts_that_cannot_be_joined_are_given_up(proxy):
+    """Whoever owns the bucket pays for them."""
+    proxy.put("run/result.json", runs.rows(500, 40_000))
+    run = open_run(proxy.uri("run"))
+    proxy.do({"method": "POST", "query": "uploadId", "status": 403, "body": xml("AccessDenied", "Access Denied")})
+    fails("PERMISSION", "out.csv", "AccessDenied", call=lambda: run.write("csv", proxy.uri("out.csv")))
+    equal([line[0] for line in proxy.log() if "uploadId" in line[2] and line[0] != "PUT"], ["POST", "DELETE"])
 
 
 @test(*BUCKETS)

@@ -7,13 +7,13 @@ use object_store::azure::{AzureAccessKey, MicrosoftAzureBuilder};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::config::Config;
-use super::connection::{is_plain, setup};
+use super::connection::{Nobody, is_plain, setup};
 use crate::storage::Fault;
 
 /// The authority of accounts: one that starts with a dot stands behind the account, any other before it.
 const AUTHORITY: &str = ".blob.core.windows.net";
 
-pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
+pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore>, Fault> {
     let Some(account) =
         config.or_variable("account_name", &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"])
     else {
@@ -98,6 +98,9 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     };
     let probe = managed(builder(RetryConfig { max_retries: 0, ..config.retries() })?);
     let is_known = !is_plain(&Some(endpoint.clone())) && is_on_azure(probe).await;
+    if !is_known {
+        nobody.asks();
+    }
     build(if is_known { managed(usual()?) } else { usual()?.with_skip_signature(true) })
 }
 

@@ -383,7 +383,7 @@ impl File {
         outcome.map_err(|error| match seen {
             // The file ends before it: it is not as long as it was.
             seen if is_inside && seen.is_behind_the_end() => Fault::Changed,
-            seen => super::fault::fault(&error, seen.refusal, &self.connection.config),
+            seen => self.connection.fault(&error, seen.refusal),
         })
     }
 

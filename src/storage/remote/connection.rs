@@ -1,6 +1,7 @@
 //! A connection to a bucket: made when first needed, shared by all that ask for the same one in the same way.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::config::{Config, Kind};
 use super::fault::fault;
 use super::runtime::{self, Task};
-use super::wire::{self, Connector, Seen};
+use super::wire::{self, Connector, Refusal, Seen};
 use crate::cancel::Cancel;
 use crate::storage::Fault;
 use crate::storage::per_process::PerProcess;
@@ -25,6 +26,22 @@ pub(super) struct Connection {
     store: PerProcess<OnceCell<Arc<dyn ObjectStore>>>,
     /// The same in the region where the bucket is, if it is not where the caller said.
     elsewhere: OnceLock<Arc<Connection>>,
+    nobody: Nobody,
+}
+
+/// Whether nobody asks because no credentials were found, and whether the store wants some.
+#[derive(Default)]
+pub(super) struct Nobody {
+    is_it: AtomicBool,
+    is_refused: AtomicBool,
+}
+
+impl Nobody {
+    /// Notes that no credentials were found.
+    #[cfg_attr(not(any(feature = "s3", feature = "gs", feature = "abfs")), allow(dead_code))]
+    pub(super) fn asks(&self) {
+        self.is_it.store(true, Relaxed);
+    }
 }
 
 impl Connection {
@@ -33,7 +50,8 @@ impl Connection {
         type Kept = Mutex<HashMap<Config, Arc<Connection>>>;
         static KEPT: PerProcess<Kept> = PerProcess::new();
         let mut kept = KEPT.get_or_init(Kept::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = kept.get(&config) {
+        // There may be credentials by now: of who has logged in, or of a machine that had just started.
+        if let Some(connection) = kept.get(&config).filter(|connection| !connection.wants_credentials()) {
             return connection.clone();
         }
         if kept.len() >= MOST_KEPT {
@@ -43,9 +61,25 @@ impl Connection {
             config: config.clone(),
             store: PerProcess::new(),
             elsewhere: OnceLock::new(),
+            nobody: Nobody::default(),
         });
         kept.insert(config, connection.clone());
         connection
+    }
+
+    fn wants_credentials(&self) -> bool {
+        let Nobody { is_it, is_refused } = &self.nobody;
+        let elsewhere = self.elsewhere.get().is_some_and(|elsewhere| elsewhere.wants_credentials());
+        elsewhere || is_it.load(Relaxed) && is_refused.load(Relaxed)
+    }
+
+    /// Why an operation of the store failed.
+    pub(super) fn fault(&self, error: &object_store::Error, refusal: Option<Refusal>) -> Fault {
+        let fault = fault(error, refusal, &self.config);
+        if matches!(fault, Fault::Refused(_) | Fault::Permission) {
+            self.nobody.is_refused.store(true, Relaxed);
+        }
+        fault
     }
 
     /// The connection to use: this one, or the one to the right region.
@@ -107,14 +141,14 @@ impl Connection {
         let (outcome, mut seen) = wire::watch(operation(store)).await;
         match outcome {
             Ok(value) => Ok((value, seen)),
-            Err(error) => Err(fault(&error, seen.refusal.take(), &self.config)),
+            Err(error) => Err(self.fault(&error, seen.refusal.take())),
         }
     }
 
     /// The store. Runs on the threads for requests, which credentials may need.
     pub(super) async fn store(&self) -> Result<Arc<dyn ObjectStore>, Fault> {
         let cell = self.store.get_or_init(OnceCell::new);
-        cell.get_or_try_init(|| connect(&self.config)).await.cloned()
+        cell.get_or_try_init(|| connect(&self.config, &self.nobody)).await.cloned()
     }
 }
 
@@ -130,14 +164,15 @@ impl<T> Coming<T> {
     }
 }
 
-async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
+#[cfg_attr(not(any(feature = "s3", feature = "gs", feature = "abfs")), allow(unused_variables))]
+async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore>, Fault> {
     match config.kind {
         #[cfg(feature = "s3")]
-        Kind::S3 => super::s3::connect(config).await,
+        Kind::S3 => super::s3::connect(config, nobody).await,
         #[cfg(feature = "gs")]
-        Kind::Gcs => super::gcs::connect(config).await,
+        Kind::Gcs => super::gcs::connect(config, nobody).await,
         #[cfg(feature = "abfs")]
-        Kind::Azure => super::azure::connect(config).await,
+        Kind::Azure => super::azure::connect(config, nobody).await,
         #[cfg(feature = "http")]
         Kind::Web => super::web::connect(config),
         Kind::Memory => Ok(super::memory(&config.bucket)),

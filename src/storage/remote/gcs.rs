@@ -7,12 +7,20 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::config::Config;
+<<<<<<< HEAD
 use super::connection::{is_plain, setup};
 use super::credentials::{Clients, google};
 use crate::storage::Fault;
 
 pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
     let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"])?;
+=======
+use super::connection::{Nobody, is_plain, setup};
+use crate::storage::Fault;
+
+pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore>, Fault> {
+    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"]);
+>>>>>>> ecae8b74450800d5efc8537d40f631bc9726323f
     let builder = |retries: RetryConfig| -> Result<GoogleCloudStorageBuilder, Fault> {
         let mut builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(&config.bucket)
@@ -58,6 +66,9 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     // An emulator asks nobody; a machine of Google's knows who it is; anybody else can still read what is public.
     let is_known = endpoint.is_none()
         && is_on_google(builder(RetryConfig { max_retries: 0, ..config.retries() })?).await;
+    if !is_known {
+        nobody.asks();
+    }
     build(if is_known { usual()? } else { unsigned(usual()?) })
 }
 

@@ -6,16 +6,23 @@ use object_store::ClientOptions;
 use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 
+<<<<<<< HEAD
 use super::config::Config;
 use super::connection::{is_plain, setup};
 use super::credentials::Clients;
 use super::credentials::aws::{self, AwsIdentity, AwsOptions};
+=======
+use super::aws_credentials::{self, AwsIdentity, AwsOptions, Clients, IdentityError};
+use super::config::{Config, Timeouts};
+use super::connection::{Nobody, is_plain, setup};
+use super::wire::Connector;
+>>>>>>> ecae8b74450800d5efc8537d40f631bc9726323f
 use crate::storage::Fault;
 
 /// The region of a request if nothing tells another: from there S3 says where a bucket is.
 const REGION: &str = "us-east-1";
 
-pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
+pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore>, Fault> {
     let connector = config.connector()?;
     let endpoint = config.endpoint(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"])?;
     let options = ClientOptions::new().with_allow_http(is_plain(&endpoint));
@@ -57,8 +64,19 @@ pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fau
     }
     let identity = match config.is_true("anonymous") {
         true => AwsIdentity::Anonymous,
+<<<<<<< HEAD
         false => aws::identify(&asks, config.environment(), Clients::of(&connector)?).await?,
+=======
+        false => {
+            let clients = clients(&connector)?;
+            let found = aws_credentials::identify(&asks, config.environment(), clients).await;
+            found.map_err(unknown)?
+        }
+>>>>>>> ecae8b74450800d5efc8537d40f631bc9726323f
     };
+    if matches!(identity, AwsIdentity::Anonymous) && !config.is_true("anonymous") {
+        nobody.asks();
+    }
     builder = match identity {
         AwsIdentity::Known(credentials) => builder.with_credentials(credentials),
         AwsIdentity::Anonymous => builder.with_skip_signature(true),

@@ -87,7 +87,16 @@ impl RemoteUpload {
         // Parts are joined without a condition, so this leaves a moment for somebody else to write the file.
         self.check(condition, cancel)?;
         let Some(Parts { mut upload, .. }) = self.parts.take() else { return Ok(()) };
-        self.connection.current().run(cancel, async move |_| upload.complete().await)?;
+        let complete = async move |_| {
+            let outcome = upload.complete().await;
+            if outcome.is_err() {
+                let abort = tokio::spawn(async move { upload.abort().await });
+                // It goes on afterwards.
+                _ = tokio::time::timeout(LEAST_FOR_ABORT, abort).await;
+            }
+            outcome
+        };
+        self.connection.current().run(cancel, complete)?;
         Ok(())
     }
 

@@ -31,6 +31,8 @@ use crate::storage::per_process::PerProcess;
 
 /// How much of the text of a refusal is looked at.
 const MOST_REFUSAL_BYTES: usize = 64 * 1024;
+/// No page of a listing is so long: 5,000 names of 1,024 bytes, each with its properties.
+const MOST_LISTING_BYTES: usize = 64 << 20;
 const MOST_REDIRECTS: usize = 5;
 
 /// Why a request came to nothing.
@@ -317,6 +319,10 @@ async fn readable_listing(response: HttpResponse) -> Result<HttpResponse, HttpEr
     let mut chunks = body.bytes_stream();
     while let Some(chunk) = chunks.next().await {
         bytes.extend_from_slice(&chunk?);
+        if bytes.len() > MOST_LISTING_BYTES {
+            let cause = Cause("the server sends a listing without end".to_owned());
+            return Err(HttpError::new(HttpErrorKind::Unknown, cause));
+        }
     }
     let listing = listing::readable(&String::from_utf8_lossy(&bytes));
     let mut is_last_page_again = false;
