@@ -1,4 +1,5 @@
 """Networks and servers that fail: each call ends in bounded time, with one clear error or the right answer."""
+import os
 import socket
 import threading
 
@@ -136,6 +137,23 @@ def a_system_without_certificates(proxy):
     uri = https(proxy.uri("run", port=secure.port))
     fails("IO", "no certificates of authorities", "tls_ca_file_path", call=lambda: open_run(uri))
     equal(open_run(uri, tls_ca_file_path=secure.file).rows(), 3)
+
+
+@test("s3", alone=True)
+def certificates_of_a_variable(proxy):
+    """As the tools of AWS take them; the call counts before it."""
+    run_of(proxy)
+    secure, others = proxy.secure(), proxy.secure()
+    uri = https(proxy.uri("run", port=secure.port))
+    os.environ["AWS_CA_BUNDLE"] = others.file
+    fails("IO", "certificate", call=lambda: open_run(uri))
+    equal(open_run(uri, tls_ca_file_path=secure.file).rows(), 3)
+    os.environ["AWS_CA_BUNDLE"] = secure.file
+    equal(open_run(uri).rows(), 3)
+    for path, why in (("/nowhere", "No such file"), (__file__, "no certificate in PEM")):
+        fails("INVALID_ARGUMENT", "setting tls_ca_file_path: " + path, why, call=lambda path=path: open_run(uri, tls_ca_file_path=path))
+        os.environ["AWS_CA_BUNDLE"] = path
+        fails("INVALID_ARGUMENT", "variable AWS_CA_BUNDLE: " + path, why, call=lambda: open_run(uri))
 
 
 @test("s3")

@@ -123,6 +123,7 @@ impl Config {
     }
 
     /// A setting, or the first of these variables that is set.
+    #[cfg(any(feature = "s3", feature = "abfs"))]
     pub(super) fn or_variable(&self, key: &str, names: &[&str]) -> Option<&str> {
         self.get(key).or_else(|| names.iter().find_map(|name| self.variable(name)))
     }

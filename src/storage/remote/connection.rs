@@ -1,17 +1,20 @@
 //! A connection to a bucket: made when first needed, shared by all that ask for the same one in the same way.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use object_store::{ObjectStore, RetryConfig};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::OnceCell;
 
 use super::config::{Config, Kind};
 use super::fault::fault;
 use super::runtime::{self, Task};
+use super::tls;
 use super::wire::{self, Connector, Refusal, Seen};
 use crate::cancel::Cancel;
 use crate::storage::Fault;
@@ -182,16 +185,23 @@ async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore
 impl Config {
     /// How requests of this store are sent.
     pub(super) fn connector(&self) -> Result<Connector, Fault> {
-        let read = |path: &str| {
-            std::fs::read(path)
-                .map_err(|error| Fault::Setup(format!("setting tls_ca_file_path: {path}: {error}")))
-        };
         Ok(Connector {
             timeouts: self.timeouts(),
-            authorities: self.get("tls_ca_file_path").map(read).transpose()?,
+            authorities: self.authorities()?,
             is_web: self.kind.is_web(),
             uses_proxies: true,
         })
+    }
+
+    /// The certificates that the caller trusts. What AWS calls its tools' own is for S3 alone.
+    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, Fault> {
+        let of_variable = || self.variable("AWS_CA_BUNDLE").filter(|_| self.kind.filesystem() == "s3");
+        let of_setting = self.get("tls_ca_file_path").map(|path| ("setting tls_ca_file_path", path));
+        let named = of_setting.or_else(|| Some(("variable AWS_CA_BUNDLE", of_variable()?)));
+        let Some((name, path)) = named else { return Ok(Vec::new()) };
+        let setup = |why: &dyn Display| Fault::Setup(format!("{name}: {path}: {why}"));
+        let pem = std::fs::read(path).map_err(|error| setup(&error))?;
+        tls::certificates(&pem).map_err(|why| setup(&why))
     }
 
     /// How often, and for how long, a request that failed is sent again.

@@ -7,20 +7,12 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::config::Config;
-<<<<<<< HEAD
-use super::connection::{is_plain, setup};
+use super::connection::{Nobody, is_plain, setup};
 use super::credentials::{Clients, google};
 use crate::storage::Fault;
 
-pub(super) async fn connect(config: &Config) -> Result<Arc<dyn ObjectStore>, Fault> {
-    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"])?;
-=======
-use super::connection::{Nobody, is_plain, setup};
-use crate::storage::Fault;
-
 pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn ObjectStore>, Fault> {
-    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"]);
->>>>>>> ecae8b74450800d5efc8537d40f631bc9726323f
+    let endpoint = config.endpoint(&["CLOUD_STORAGE_EMULATOR_ENDPOINT"])?;
     let builder = |retries: RetryConfig| -> Result<GoogleCloudStorageBuilder, Fault> {
         let mut builder = GoogleCloudStorageBuilder::new()
             .with_bucket_name(&config.bucket)

@@ -6,17 +6,10 @@ use object_store::ClientOptions;
 use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 
-<<<<<<< HEAD
 use super::config::Config;
-use super::connection::{is_plain, setup};
+use super::connection::{Nobody, is_plain, setup};
 use super::credentials::Clients;
 use super::credentials::aws::{self, AwsIdentity, AwsOptions};
-=======
-use super::aws_credentials::{self, AwsIdentity, AwsOptions, Clients, IdentityError};
-use super::config::{Config, Timeouts};
-use super::connection::{Nobody, is_plain, setup};
-use super::wire::Connector;
->>>>>>> ecae8b74450800d5efc8537d40f631bc9726323f
 use crate::storage::Fault;
 
 /// The region of a request if nothing tells another: from there S3 says where a bucket is.
@@ -64,15 +57,7 @@ pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn 
     }
     let identity = match config.is_true("anonymous") {
         true => AwsIdentity::Anonymous,
-<<<<<<< HEAD
         false => aws::identify(&asks, config.environment(), Clients::of(&connector)?).await?,
-=======
-        false => {
-            let clients = clients(&connector)?;
-            let found = aws_credentials::identify(&asks, config.environment(), clients).await;
-            found.map_err(unknown)?
-        }
->>>>>>> ecae8b74450800d5efc8537d40f631bc9726323f
     };
     if matches!(identity, AwsIdentity::Anonymous) && !config.is_true("anonymous") {
         nobody.asks();

@@ -19,10 +19,9 @@ const AUTHORITY: &str = "CaUsedAsEndEntity";
 const NONE_TRUSTED: &str = "the system has no certificates of authorities (Debian's package ca-certificates), and \
     tls_ca_file_path names none";
 
-/// How TLS is spoken. `authorities` are certificates in PEM, which are trusted besides those of the system.
-pub(super) fn config(authorities: Option<&[u8]>) -> Result<ClientConfig, Fault> {
-    let named = authorities.map(parse).transpose()?.unwrap_or_default();
-    let provider = Arc::new(ring::default_provider());
+/// How TLS is spoken. `authorities` are trusted besides those of the system.
+pub(super) fn config(authorities: &[CertificateDer<'static>]) -> Result<ClientConfig, Fault> {
+    let (named, provider) = (authorities.to_vec(), Arc::new(ring::default_provider()));
     let verifier = Verifier { named, provider: provider.clone(), trust: OnceLock::new() };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -30,15 +29,14 @@ pub(super) fn config(authorities: Option<&[u8]>) -> Result<ClientConfig, Fault> 
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let setup = |why: &str| Fault::Setup(format!("setting tls_ca_file_path: {why}"));
-    let certificates: Vec<CertificateDer> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| setup(&format!("the file is no PEM: {error}")))?;
-    if certificates.is_empty() {
-        return Err(setup("the file has no certificate in PEM"));
+/// The certificates of a file; or why there are none.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(none) if none.is_empty() => Err("the file has no certificate in PEM".to_owned()),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(format!("the file is no PEM: {error}")),
     }
-    Ok(certificates)
 }
 
 /// Whether an error, as its text has it, is that a server shows the certificate of an authority as its own.

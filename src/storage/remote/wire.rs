@@ -23,6 +23,8 @@ use object_store::client::{
     HttpService,
 };
 
+use rustls::pki_types::CertificateDer;
+
 use super::config::Timeouts;
 use super::listing::{self, Odd};
 use super::tls;
@@ -108,8 +110,8 @@ fn note(change: impl FnOnce(&mut Seen)) {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Connector {
     pub timeouts: Timeouts,
-    /// Certificates of authorities, in PEM, besides those of the system.
-    pub authorities: Option<Vec<u8>>,
+    /// Certificates that are trusted besides those of the system.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// Whether it speaks to web servers: they may send elsewhere, and compress on the way.
     pub is_web: bool,
     /// Whether the proxies of the environment are asked.
@@ -143,7 +145,7 @@ impl Connector {
     }
 
     fn new_client(&self) -> Result<reqwest::Client, Fault> {
-        let tls = tls::config(self.authorities.as_deref())?;
+        let tls = tls::config(&self.authorities)?;
         let client = self.builder().tls_backend_preconfigured(tls).build();
         client.map_err(|error| Fault::Setup(causes(&error)))
     }

@@ -105,7 +105,7 @@ impl HttpService for Rerouted {
 
 /// Clients that reach this server, whomever they ask.
 pub(in super::super) fn clients(server: SocketAddr) -> Clients {
-    let tls = tls::config(None).unwrap();
+    let tls = tls::config(&[]).unwrap();
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     let client = client.tls_backend_preconfigured(tls).build().unwrap();
     let client = HttpClient::new(Rerouted { client, to: server });
