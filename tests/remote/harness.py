@@ -194,7 +194,7 @@ def within(seconds, least=0):
     check(least <= took <= seconds, f"took {took:.2f} s, not {least} to {seconds}")
 
 
-def fails(code, *words, call, seconds=5, least=0):
+def fails(code, *words, call, seconds=10, least=0):
     """Checks that a call fails with this code, in this time, with one line that has these words. Returns the message."""
     with within(seconds, least):
         try:

@@ -1,6 +1,6 @@
 """What a store refuses, and how: each one error that says why, with the right code."""
 import runs
-from harness import BUCKETS, STORES, check, equal, fails, open_checkpoint, open_run, test
+from harness import BUCKETS, HOST, STORES, check, equal, fails, open_checkpoint, open_run, test
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
 ROWS = runs.rows(3)
@@ -20,7 +20,7 @@ def a_missing_bucket_is_named(proxy):
     for bucket in ("nosuchbucket", "nosuch-bucket"):
         uri = proxy.uri("run").replace("runs", bucket, 1)
         for call in (lambda uri=uri: open_run(uri), lambda uri=uri: open_checkpoint(uri + "").read()):
-            fails("NOT_FOUND", bucket, call=call)
+            fails("NOT_FOUND", f"called {bucket} at {HOST}:{proxy.port}", call=call)
     run = open_run(run_of(proxy))
     fails("NOT_FOUND", "nosuchbucket", call=lambda: run.write("csv", proxy.uri("out.csv").replace("runs", "nosuchbucket", 1)))
 

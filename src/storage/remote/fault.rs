@@ -31,20 +31,20 @@ pub(super) fn fault(error: &object_store::Error, refusal: Option<Refusal>, confi
 }
 
 fn of_refusal(refusal: &Refusal, config: &Config) -> Option<Fault> {
-    let (status, code, message, region, location, is_signed) = match refusal {
+    let (server, status, code, message, region, location, is_signed) = match refusal {
         Refusal::Transport { server, cause } => {
             let told = format!("no answer from {server}: {}", without_urls(cause));
             return Some(Fault::Io(std::io::Error::other(told)));
         }
-        Refusal::Answer { status, code, message, region, location, is_signed } => {
-            (*status, code.as_str(), message.as_str(), region, location, *is_signed)
+        Refusal::Answer { server, status, code, message, region, location, is_signed } => {
+            (server, *status, code.as_str(), message.as_str(), region, location, *is_signed)
         }
     };
     let (word, bucket) = (config.kind.bucket_word(), &config.bucket);
     let told = told(status, code, message);
     Some(match (status, code) {
         (_, "NoSuchBucket" | "ContainerNotFound") => {
-            Fault::NoBucket(format!("there is no {word} called {bucket}"))
+            Fault::NoBucket(format!("there is no {word} called {bucket} at {server}"))
         }
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
             Fault::Refused(format!("the credentials have expired ({told})"))

@@ -41,6 +41,8 @@ const MOST_REDIRECTS: usize = 5;
 #[derive(Debug, Clone)]
 pub(super) enum Refusal {
     Answer {
+        /// Who answered: host and port.
+        server: String,
         status: u16,
         /// The store's own word, such as `NoSuchBucket`; empty if it has none.
         code: String,
@@ -226,12 +228,11 @@ impl HttpService for Wire {
         let is_get = request.method() == Method::GET;
         let is_listing = is_get && listing::is_one(request.uri().query().unwrap_or_default());
         let is_signed = is_signed(&request);
-        let server = request.uri().authority().map(|authority| authority.as_str().to_owned());
-        let server = server.unwrap_or_default();
+        let server = server(&request);
         let wanted = request.headers().get(RANGE).and_then(|range| Range::parse(range.to_str().ok()?));
         let mut response = match HttpService::call(&self.client, request).await {
             Ok(response) => response,
-            Err(error) => return Err(not_sent(error, &server)),
+            Err(error) => return Err(not_sent(error, server)),
         };
         let is_whole = is_get && !is_listing && response.status() == StatusCode::OK;
         if response.status() == StatusCode::PARTIAL_CONTENT && is_range_of_none(response.headers())
@@ -256,7 +257,7 @@ impl HttpService for Wire {
                 None => Ok(response),
             },
             status if status.is_success() => Ok(response),
-            _ => refusal(response, is_signed).await,
+            _ => refusal(response, server, is_signed).await,
         }
     }
 }
@@ -296,11 +297,9 @@ fn with_length(mut response: HttpResponse) -> HttpResponse {
 }
 
 /// The error of a request that got no answer.
-fn not_sent(error: HttpError, server: &str) -> HttpError {
+fn not_sent(error: HttpError, server: String) -> HttpError {
     let cause = error.source().map_or_else(|| error.to_string(), causes);
     note(|seen| {
-        // A user and a password may stand before the host.
-        let server = server.rsplit('@').next().unwrap_or_default().to_owned();
         seen.refusal = Some(Refusal::Transport { server, cause: cause.clone() });
         seen.status = None;
     });
@@ -346,13 +345,19 @@ async fn readable_listing(response: HttpResponse) -> Result<HttpResponse, HttpEr
     Ok(HttpResponse::from_parts(parts, listing.text.into()))
 }
 
+/// Host and port of whom a request is for, without the user and password that may stand before.
+fn server(request: &HttpRequest) -> String {
+    let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+    authority.rsplit('@').next().unwrap_or_default().to_owned()
+}
+
 /// Whether a request says who asks: in a header, or as a shared access signature of Azure's.
 fn is_signed(request: &HttpRequest) -> bool {
     let query = request.uri().query().unwrap_or_default();
     request.headers().contains_key(AUTHORIZATION) || query.split('&').any(|pair| pair.starts_with("sig="))
 }
 
-async fn refusal(response: HttpResponse, is_signed: bool) -> Result<HttpResponse, HttpError> {
+async fn refusal(response: HttpResponse, server: String, is_signed: bool) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
     let mut text = Vec::new();
     let mut chunks = body.bytes_stream();
@@ -373,6 +378,7 @@ async fn refusal(response: HttpResponse, is_signed: bool) -> Result<HttpResponse
         message: element("Message").unwrap_or_default(),
         region: header("x-amz-bucket-region").or_else(|| element("Region")),
         location: header(LOCATION.as_str()),
+        server,
         is_signed,
     };
     note(|seen| seen.refusal = Some(refusal));
