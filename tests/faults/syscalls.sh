@@ -231,6 +231,13 @@ copied_anyway() {
 calls='copy_file_range ioctl sync_file_range fallocate'
 faults='error=EPERM error=EINTR'
 each_call copied_anyway "download" "$program" download "$source" "$dest"
+# A directory of a container's image.
+prepare
+trace -e trace=rename,renameat2 -e inject=renameat2:error=EXDEV -e inject=rename:error=EXDEV:when=2+ \
+    -- "$program" download "$source" "$dest"
+copy_is "$old" || fail "download where nothing can be moved: the old directory is lost"
+grep -q "cannot move it" "$scratch/errors" || fail "download where nothing can be moved: another error"
+tried=$((tried + 1))
 # Where directories cannot be exchanged, a killed process may leave the old one beside its place.
 n=1
 while :; do
