@@ -42,7 +42,7 @@ pub(crate) fn exchange(a: &Path, b: &Path) -> io::Result<bool> {
 
 /// Makes `to`, which is empty, share what `from` holds. Returns false where the file system cannot.
 pub(crate) fn clone_file(from: &File, to: &File) -> io::Result<bool> {
-    where_possible(sys::clone_file(from, to))
+    where_allowed(sys::clone_file(from, to))
 }
 
 /// Copies a range of a file to the same place of another one, within the kernel. Returns how many bytes, which are fewer
@@ -54,8 +54,8 @@ pub(crate) fn copy_range(from: &File, to: &File, offset: u64, length: usize) -> 
             Ok(0) => break,
             Ok(more) => copied += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if is_unsupported(&error) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) if is_of_disk(&error) => return Err(error),
+            Err(_) => return Ok(None),
         }
     }
     Ok(Some(copied))
@@ -64,12 +64,12 @@ pub(crate) fn copy_range(from: &File, to: &File, offset: u64, length: usize) -> 
 /// Takes the room that a file of this size needs, so that a full disk is known before it is written. Does nothing where the
 /// file system cannot.
 pub(crate) fn reserve(file: &File, size: u64) -> io::Result<()> {
-    where_possible(sys::reserve(file, size)).map(|_| ())
+    where_allowed(sys::reserve(file, size)).map(|_| ())
 }
 
 /// Writes a range of a file to its disk: a piece of what `File::sync_all` does at once.
 pub(crate) fn write_out(file: &File, offset: u64, length: u64) -> io::Result<()> {
-    where_possible(sys::write_out(file, offset, length)).map(|_| ())
+    where_allowed(sys::write_out(file, offset, length)).map(|_| ())
 }
 
 /// Starts threads that no signal handler of the host ever runs on: they get what this thread lets wait.
@@ -86,7 +86,7 @@ pub(crate) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
 
 /// Has a range of a file written to its disk, without waiting for that.
 pub(crate) fn begin_to_write_out(file: &File, offset: u64, length: u64) -> io::Result<()> {
-    where_possible(sys::begin_to_write_out(file, offset, length)).map(|_| ())
+    where_allowed(sys::begin_to_write_out(file, offset, length)).map(|_| ())
 }
 
 /// The directory where this user's programs keep what can be had again.
@@ -106,6 +106,21 @@ fn where_possible(outcome: io::Result<()>) -> io::Result<bool> {
         Err(error) if is_unsupported(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The same of a call that only saves work: sandboxes and file systems of networks refuse it in many ways, and a signal may end it.
+fn where_allowed(outcome: io::Result<()>) -> io::Result<bool> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) if is_of_disk(&error) => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether whatever else is tried fails for the same reason.
+fn is_of_disk(error: &io::Error) -> bool {
+    const CODES: [i32; 5] = [libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::EFBIG, libc::EROFS];
+    error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
 /// Whether a call failed because these files are not of a kind that it takes.

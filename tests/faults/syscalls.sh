@@ -223,6 +223,21 @@ each_call copy_whole "download" "$program" download "$source" "$dest"
 calls='renameat2 copy_file_range ioctl sync_file_range'
 faults='error=EINVAL'
 each_call copy_whole "download" "$program" download "$source" "$dest"
+# What a sandbox or the file system of a network refuses, and nobody needs.
+copied_anyway() {
+    [ "$status" = 0 ] || fail "$1: ends with $status"
+    copy_whole "$1"
+}
+calls='copy_file_range ioctl sync_file_range fallocate'
+faults='error=EPERM error=EINTR'
+each_call copied_anyway "download" "$program" download "$source" "$dest"
+# A directory of a container's image.
+prepare
+trace -e trace=rename,renameat2 -e inject=renameat2:error=EXDEV -e inject=rename:error=EXDEV:when=2+ \
+    -- "$program" download "$source" "$dest"
+copy_is "$old" || fail "download where nothing can be moved: the old directory is lost"
+grep -q "cannot move it" "$scratch/errors" || fail "download where nothing can be moved: another error"
+tried=$((tried + 1))
 # Where directories cannot be exchanged, a killed process may leave the old one beside its place.
 n=1
 while :; do

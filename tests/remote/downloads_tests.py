@@ -254,6 +254,18 @@ def what_passes_is_gone_through(proxy):
 
 
 @test(*BUCKETS, has_faults=True)
+def a_long_body_that_breaks_is_taken_up_again(proxy):
+    """The time that bytes came is not time in which none did."""
+    checkpoint = open_checkpoint(put_checkpoint(proxy, SOME), retry_limit_seconds=0.5)
+    proxy.do(of_model(throttle=60_000, cut=70_000, times=2))
+    with place() as destination, within(12):
+        checkpoint.download(destination)
+        same(destination, SOME)
+    ranges = [line[3] for line in reads(proxy.log()) if MODEL in line[1]]
+    check([text.partition("-")[0] for text in ranges] == ["bytes=0", "bytes=70000", "bytes=140000"], f"not resumed: {ranges}")
+
+
+@test(*BUCKETS, has_faults=True)
 def what_does_not_pass_is_told(proxy):
     checkpoint = open_checkpoint(put_checkpoint(proxy, SOME))
     denied = xml("AccessDenied", "Access Denied")

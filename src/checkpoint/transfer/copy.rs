@@ -1,9 +1,9 @@
 //! How the content of one file gets here: by ranged reads; from a file of this machine as its file system does it best.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -51,6 +51,9 @@ impl Copy {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).custom_flags(libc::O_NOFOLLOW);
         let unwritable = |error| Stop::Failed(failed(&path, "it cannot be written", &error));
+        if is_begun {
+            make_writable(&path).map_err(unwritable)?;
+        }
         let file = options.create_new(!is_begun).open(&path).map_err(unwritable)?;
         let mut is_whole = false;
         match blob.file() {
@@ -137,6 +140,15 @@ impl Copy {
         std::thread::sleep(Duration::from_millis(25));
         if self.blob.is_settled()? { Ok(()) } else { Err(Stop::Changed(wanted.name.clone())) }
     }
+}
+
+/// A file of a shared copy may have been made one for reading before the machine crashed, and lack some of its bytes since.
+fn make_writable(path: &Path) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o200 != 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o200))
 }
 
 /// Makes a hard link to a file of a local checkpoint.

@@ -137,9 +137,8 @@ impl Destination {
                 }
                 // Someone else has just put it there.
                 Err(error) if is_taken(&error) && !matches!(found, Found::Directory) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) => {
-                    return Err(mounted(&self.path));
-                }
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => return Err(mounted(&self.path)),
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => return Err(fixed(&self.path)),
                 Err(error) => return Err(self.failed("it cannot be put in place", &error)),
             }
         }
@@ -279,6 +278,12 @@ fn is_mount_point(path: &Path, parent: &Path) -> bool {
 fn mounted(path: &Path) -> Error {
     let what =
         "a mount point cannot be put in place as a whole; name a directory in it, or set on_exists=merge";
+    Error::new(Code::Io, format_args!("{}: {what}", path.display()))
+}
+
+/// As one that is in the image of a container.
+fn fixed(path: &Path) -> Error {
+    let what = "its file system cannot move it; remove it before, or set on_exists=merge";
     Error::new(Code::Io, format_args!("{}: {what}", path.display()))
 }
 

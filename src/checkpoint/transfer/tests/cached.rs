@@ -140,6 +140,31 @@ fn what_could_not_be_made_is_gone_on_with_or_leaves_nothing() {
 }
 
 #[test]
+fn what_is_for_reading_already_is_gone_on_with() {
+    let (scratch, files) = (Scratch::new(), some_files());
+    let (double, checkpoint) = remote(&files);
+    double.is_alone.store(true, Relaxed);
+    double.reads.fails_at.store(20, Relaxed);
+    let cache = scratch.path("cache");
+    let settings = [("cache_dir", cache.as_str()), ("part_bytes", "4096")];
+    checkpoint.open_directory(&settings, None, None).unwrap_err();
+    let entry = names(Path::new(&cache)).into_iter().find(|name| !name.ends_with(".lock")).unwrap();
+    let begun = scratch.0.join("cache").join(entry).join(".checkpoint_000001.part/files/model.bin");
+    let mode = || fs::metadata(&begun).unwrap().permissions().mode() & 0o777;
+    // As after a crash, which the manifest does not survive to its end.
+    fs::set_permissions(&begun, fs::Permissions::from_mode(0o444)).unwrap();
+    let mut modes = Vec::new();
+    let mut progress = |_, _| {
+        modes.push(mode());
+        true
+    };
+    let directory = checkpoint.open_directory(&settings, Some(&mut progress), None).unwrap();
+    assert_eq!(tree(Path::new(directory.path())), files);
+    // No right keeps root out, so look at the right itself.
+    assert_eq!((modes[0], modes.contains(&0o644), modes[modes.len() - 1]), (0o444, true, 0o444));
+}
+
+#[test]
 fn of_what_changed_meanwhile_nothing_stays() {
     let (scratch, files) = (Scratch::new(), some_files());
     let (double, checkpoint) = remote(&files);
