@@ -11,6 +11,8 @@ use crate::value::{Object, Value};
 const FILE: &str = ".metadata.json";
 const MAX_BYTES: u64 = 1 << 30;
 const MAX_DEPTH: usize = 1_000;
+/// How often a store may say that a file has changed that is as it was.
+const MOST_REFUSALS: usize = 30;
 
 impl Checkpoint {
     /// Reads the metadata of the checkpoint: an object, empty if it has none, as `Checkpoint.get_metadata` of
@@ -49,10 +51,12 @@ impl Checkpoint {
     /// A writer beside it loses nothing: if the metadata changed meanwhile, it is read and changed again.
     ///
     /// # Errors
-    /// As [`Checkpoint::write_metadata`], and `Corrupt` if the metadata that is there is not a JSON object.
+    /// As [`Checkpoint::write_metadata`], and `Corrupt` if the metadata that is there is not a JSON object; `Io` if the store
+    /// says again and again that it changed, although it is as it was.
     pub fn update_metadata(&self, json: &str, cancel: Option<&Cancel>) -> Result<()> {
         let added = members(json)?;
         let location = self.location();
+        let (mut refused, mut refusals) = (None, 0);
         loop {
             cancel::check(cancel)?;
             let (text, condition) = match read(&location, cancel)? {
@@ -64,7 +68,10 @@ impl Checkpoint {
             }
             let kept = json::members(&text, MAX_DEPTH).map_err(|error| corrupt(&location, error))?;
             match write(&location, &merge(kept, &added), &condition, cancel) {
-                Err(error) if matches!(error.fault, Fault::Changed) => {}
+                Err(error) if matches!(error.fault, Fault::Changed) && refusals < MOST_REFUSALS => {
+                    refusals = if refused.as_ref() == Some(&condition) { refusals + 1 } else { 0 };
+                    refused = Some(condition);
+                }
                 written => return Ok(written?),
             }
         }

@@ -233,6 +233,17 @@ def conflicting_writers_are_tried_again(proxy):
     check(len([line for line in proxy.log() if line[0] == "PUT"]) == 3, proxy.log())
 
 
+@test(*BUCKETS, has_faults=True)
+def a_condition_that_never_holds_is_given_up(proxy):
+    """As where something between changes the ETags that are read."""
+    runs.put_v2(proxy, 1)
+    checkpoint = open_checkpoint(proxy.uri("run/checkpoint_000000"))
+    checkpoint.write({"a": 1})
+    proxy.do({"method": "PUT", "status": 412, "body": xml("PreconditionFailed", "No.")})
+    fails("IO", ".metadata.json", "changed", call=lambda: checkpoint.update({"b": 2}), seconds=15)
+    equal(checkpoint.read(), {"a": 1})
+
+
 @test("abfs", has_faults=True)
 def a_conflict_that_stays_is_no_other_writer(proxy):
     runs.put_v2(proxy, 1)

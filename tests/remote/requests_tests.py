@@ -1,6 +1,10 @@
 """How many requests a call makes, and how many bytes come: counted at the server."""
+import threading
+import time
+
 import runs
-from harness import BUCKETS, check, equal, fails, is_listing, names, open_checkpoint, open_run, reads, test, within
+from harness import BUCKETS, Context, check, equal, fails, is_listing, names, open_checkpoint, open_run, reads, test, within
+from libresult import Cancel
 from refusals_tests import xml
 
 SNAPSHOT = "checkpoint_manager_snapshot.json"
@@ -125,6 +129,13 @@ def a_large_file_is_written_in_parts(proxy):
     equal((data.count(b"\n"), len(data) > 16 << 20), (1_001, True))
 
 
+def until(is_so, seconds=20):
+    end = time.monotonic() + seconds
+    while not is_so():
+        check(time.monotonic() < end, "it never happens")
+        time.sleep(0.02)
+
+
 @test("s3", has_faults=True)
 def parts_that_cannot_be_joined_are_given_up(proxy):
     """Whoever owns the bucket pays for them."""
@@ -133,6 +144,15 @@ def parts_that_cannot_be_joined_are_given_up(proxy):
     proxy.do({"method": "POST", "query": "uploadId", "status": 403, "body": xml("AccessDenied", "Access Denied")})
     fails("PERMISSION", "out.csv", "AccessDenied", call=lambda: run.write("csv", proxy.uri("out.csv")))
     equal([line[0] for line in proxy.log() if "uploadId" in line[2] and line[0] != "PUT"], ["POST", "DELETE"])
+    # Cancelled while they are joined.
+    proxy.do({"method": "POST", "query": "uploadId", "hang": True})
+    asked = lambda method: any(line[0] == method and "uploadId" in line[2] for line in proxy.log())  # noqa: E731
+    cancel = Cancel(Context.library)
+    thread = threading.Thread(target=lambda: (until(lambda: asked("POST")), cancel.trigger()))
+    thread.start()
+    fails("CANCELLED", call=lambda: run.write("csv", proxy.uri("out.csv"), cancel=cancel))
+    thread.join()
+    until(lambda: asked("DELETE"))
 
 
 @test(*BUCKETS)

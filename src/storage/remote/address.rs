@@ -140,9 +140,15 @@ fn query_of(given: &BTreeMap<&'static str, String>) -> Result<String> {
     };
     let shown = KEYS.iter().map(|key| key.name()).filter(|key| is_shown(key));
     let pairs = shown.filter_map(|key| Some((key, without_user(given.get(key)?))));
-    let pairs = pairs.map(|(key, value)| match value.is_empty() {
-        true => Err(Error::invalid(format_args!("setting {key} has nothing behind its '@'"))),
-        false => Ok(format!("{key}={}", utf8_percent_encode(&value, ENCODED_VALUE))),
+    let pairs = pairs.map(|(key, value)| {
+        if value.is_empty() {
+            return Err(Error::invalid(format_args!("setting {key} has nothing behind its '@'")));
+        }
+        // No request could be sent there, and what stands behind it is mostly a signature.
+        if matches!(key, "endpoint_override" | "blob_storage_authority") && value.contains('?') {
+            return Err(Error::invalid(format_args!("setting {key} is a server, and cannot have a '?'")));
+        }
+        Ok(format!("{key}={}", utf8_percent_encode(&value, ENCODED_VALUE)))
     });
     Ok(pairs.collect::<Result<Vec<_>>>()?.join("&"))
 }
@@ -314,6 +320,10 @@ mod tests {
         assert_eq!(
             message("s3://b/k?endpoint_override=SECRET@"),
             "setting endpoint_override has nothing behind its '@'"
+        );
+        assert_eq!(
+            message("az://c/k?endpoint_override=https://a.blob.core.windows.net%3Fsig=SECRET"),
+            "setting endpoint_override is a server, and cannot have a '?'"
         );
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use tokio::sync::Mutex;
 
 use super::connection::{Coming, Connection};
 use super::{Remote, runtime, state};
@@ -86,18 +87,13 @@ impl RemoteUpload {
         }
         // Parts are joined without a condition, so this leaves a moment for somebody else to write the file.
         self.check(condition, cancel)?;
-        let Some(Parts { mut upload, .. }) = self.parts.take() else { return Ok(()) };
-        let complete = async move |_| {
-            let outcome = upload.complete().await;
-            if outcome.is_err() {
-                let abort = tokio::spawn(async move { upload.abort().await });
-                // It goes on afterwards.
-                _ = tokio::time::timeout(LEAST_FOR_ABORT, abort).await;
-            }
-            outcome
-        };
-        self.connection.current().run(cancel, complete)?;
-        Ok(())
+        let Some(Parts { upload, .. }) = self.parts.take() else { return Ok(()) };
+        let upload = Arc::new(Mutex::new(upload));
+        let joined = upload.clone();
+        let complete = async move |_| joined.lock().await.complete().await;
+        self.connection.current().run(cancel, complete).map(|_| ()).inspect_err(|_| {
+            runtime::run_on(LEAST_FOR_ABORT, async move { _ = upload.lock().await.abort().await });
+        })
     }
 
     fn check(&self, condition: &Condition, cancel: Option<&Cancel>) -> Result<(), Fault> {
