@@ -216,10 +216,11 @@ pub(super) fn remove_empty(made: &[PathBuf]) {
     }
 }
 
-/// Makes a directory, unless it is there.
+/// Makes a directory, unless it is there. A link to one is none: whoever may write here too could lead us elsewhere.
 fn make_directory(path: &Path) -> io::Result<()> {
+    let is_there = || fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
     match fs::create_dir(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_there() => Ok(()),
         made => made,
     }
 }

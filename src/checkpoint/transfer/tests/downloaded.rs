@@ -60,6 +60,18 @@ fn a_store_for_one_thread_is_called_by_that_of_the_caller() {
 }
 
 #[test]
+fn a_part_directory_is_no_link() {
+    let (scratch, files) = (Scratch::new(), some_files());
+    fs::create_dir(scratch.path("elsewhere")).unwrap();
+    symlink("elsewhere", scratch.path(".dest.part")).unwrap();
+    let (_, checkpoint) = remote(&files);
+    let told = message(checkpoint.download(&scratch.path("dest"), &[], None, None), Code::Io);
+    assert!(told.contains(".dest.part: it cannot be written to"), "{told}");
+    assert_eq!(scratch.names(), [".dest.part", "elsewhere"]);
+    assert!(tree(Path::new(&scratch.path("elsewhere"))).is_empty());
+}
+
+#[test]
 fn what_is_there_is_not_fetched_again() {
     let (scratch, files) = (Scratch::new(), some_files());
     let dest = scratch.path("a/dest");
