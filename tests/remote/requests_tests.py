@@ -129,7 +129,7 @@ def a_large_file_is_written_in_parts(proxy):
     equal((data.count(b"\n"), len(data) > 16 << 20), (1_001, True))
 
 
-def until(is_so, seconds=20):
+def until(is_so, seconds=60):
     end = time.monotonic() + seconds
     while not is_so():
         check(time.monotonic() < end, "it never happens")
@@ -142,7 +142,7 @@ def parts_that_cannot_be_joined_are_given_up(proxy):
     proxy.put("run/result.json", runs.rows(500, 40_000))
     run = open_run(proxy.uri("run"))
     proxy.do({"method": "POST", "query": "uploadId", "status": 403, "body": xml("AccessDenied", "Access Denied")})
-    fails("PERMISSION", "out.csv", "AccessDenied", call=lambda: run.write("csv", proxy.uri("out.csv")))
+    fails("PERMISSION", "out.csv", "AccessDenied", call=lambda: run.write("csv", proxy.uri("out.csv")), seconds=60)
     equal([line[0] for line in proxy.log() if "uploadId" in line[2] and line[0] != "PUT"], ["POST", "DELETE"])
     # Cancelled while they are joined.
     proxy.do({"method": "POST", "query": "uploadId", "hang": True})
@@ -150,7 +150,7 @@ def parts_that_cannot_be_joined_are_given_up(proxy):
     cancel = Cancel(Context.library)
     thread = threading.Thread(target=lambda: (until(lambda: asked("POST")), cancel.trigger()))
     thread.start()
-    fails("CANCELLED", call=lambda: run.write("csv", proxy.uri("out.csv"), cancel=cancel))
+    fails("CANCELLED", call=lambda: run.write("csv", proxy.uri("out.csv"), cancel=cancel), seconds=60)
     thread.join()
     until(lambda: asked("DELETE"))
 
