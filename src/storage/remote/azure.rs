@@ -35,21 +35,22 @@ pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn 
         }
     };
     let options = ClientOptions::new().with_allow_http(is_plain(&Some(endpoint.clone())));
-    let builder = |retries: RetryConfig| -> Result<MicrosoftAzureBuilder, Fault> {
-        Ok(MicrosoftAzureBuilder::new()
+    let connector = config.connector()?;
+    let builder = |retries: RetryConfig| {
+        MicrosoftAzureBuilder::new()
             .with_account(account)
             .with_container_name(&config.bucket)
             .with_endpoint(endpoint.clone())
             .with_retry(retries)
             .with_client_options(options.clone())
-            .with_http_connector(config.connector()?))
+            .with_http_connector(connector.clone())
     };
     let build = |builder: MicrosoftAzureBuilder| -> Result<Arc<dyn ObjectStore>, Fault> {
         Ok(Arc::new(builder.build().map_err(|error| setup(&error))?))
     };
     let usual = || builder(config.retries());
     if config.is_true("anonymous") {
-        return build(usual()?.with_skip_signature(true));
+        return build(usual().with_skip_signature(true));
     }
     // Who gives one kind of credentials does not mean another one that is in the environment.
     let kinds = ["account_key", "sas_token", "access_token", "client_secret"];
@@ -62,28 +63,28 @@ pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn 
         if AzureAccessKey::try_new(&key).is_err() {
             return Err(Fault::Setup("the account key is not Base64, as Azure has it".to_owned()));
         }
-        return build(usual()?.with_access_key(key));
+        return build(usual().with_access_key(key));
     }
     if let Some(token) = first_of("sas_token", &["AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY"]) {
         let pairs = object_store::azure::split_sas(&token).map_err(|_| {
             Fault::Setup("setting sas_token is no shared access signature, such as sv=…&sig=…".to_owned())
         })?;
-        return build(usual()?.with_sas_authorization(pairs));
+        return build(usual().with_sas_authorization(pairs));
     }
     if let Some(token) = config.get("access_token") {
-        return build(usual()?.with_bearer_token_authorization(token));
+        return build(usual().with_bearer_token_authorization(token));
     }
     let client = config.or_variable("client_id", &["AZURE_CLIENT_ID"]);
     let tenant = config.or_variable("tenant_id", &["AZURE_TENANT_ID"]);
     let secret = config.or_variable("client_secret", &["AZURE_CLIENT_SECRET"]);
     if let (Some(client), Some(tenant), Some(secret)) = (client, tenant, secret) {
-        return build(usual()?.with_client_secret_authorization(client, secret, tenant));
+        return build(usual().with_client_secret_authorization(client, secret, tenant));
     }
     if let (Some(client), Some(tenant), Some(file)) =
         (client, tenant, config.variable("AZURE_FEDERATED_TOKEN_FILE"))
     {
         let mut builder =
-            usual()?.with_client_id(client).with_tenant_id(tenant).with_federated_token_file(file);
+            usual().with_client_id(client).with_tenant_id(tenant).with_federated_token_file(file);
         if let Some(host) = config.variable("AZURE_AUTHORITY_HOST") {
             builder = builder.with_authority_host(host);
         }
@@ -96,12 +97,12 @@ pub(super) async fn connect(config: &Config, nobody: &Nobody) -> Result<Arc<dyn 
         }
         builder
     };
-    let probe = managed(builder(RetryConfig { max_retries: 0, ..config.retries() })?);
+    let probe = managed(builder(RetryConfig { max_retries: 0, ..config.retries() }));
     let is_known = !is_plain(&Some(endpoint.clone())) && is_on_azure(probe).await;
     if !is_known {
         nobody.asks();
     }
-    build(if is_known { managed(usual()?) } else { usual()?.with_skip_signature(true) })
+    build(if is_known { managed(usual()) } else { usual().with_skip_signature(true) })
 }
 
 /// Whether the metadata service of Azure's machines answers, and at once.

@@ -145,10 +145,7 @@ impl Config {
 
     /// The URL of setting `endpoint_override` or of a variable that means the same: with or without a scheme.
     pub(super) fn endpoint(&self, variables: &[&str]) -> Result<Option<String>, Fault> {
-        let of_variable = || {
-            let name = variables.iter().find(|name| self.variable(name).is_some())?;
-            Some((*name, self.variable(name)?))
-        };
+        let of_variable = || variables.iter().find_map(|name| Some((*name, self.variable(name)?)));
         let of_setting = self.get("endpoint_override").map(|value| ("setting endpoint_override", value));
         let Some((name, value)) = of_setting.or_else(of_variable) else { return Ok(None) };
         self.url(name, value).map(Some)

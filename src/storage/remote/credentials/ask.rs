@@ -135,6 +135,11 @@ pub(super) fn form(fields: &[(&str, Option<&str>)]) -> String {
     fields.iter().filter_map(encoded).collect::<Vec<_>>().join("&")
 }
 
+/// Whether a header can hold it as a word of its own.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// A URL that requests can be sent to; object_store panics at others. `from` says where it is from.
 pub(super) fn uri(text: &str, from: &str) -> Result<Uri, IdentityError> {
     let is_url =

@@ -16,7 +16,7 @@ use object_store::client::HttpClient;
 use object_store::gcp::{GcpCredential, GcpCredentialProvider};
 use serde_json::{Value, json};
 
-use super::ask::{Answer, Question, ask_patiently, form, uri};
+use super::ask::{Answer, Question, ask_patiently, form, is_word, uri};
 use super::renew::{Lease, Renewed, Source};
 use super::{Clients, IdentityError, files, time};
 
@@ -191,9 +191,7 @@ impl Asker<'_> {
         expires: Option<SystemTime>,
         whom: &str,
     ) -> Result<Token, IdentityError> {
-        // It goes into a header.
-        let is_sent = |token: &&str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        match (token.and_then(Value::as_str).filter(is_sent), expires) {
+        match (token.and_then(Value::as_str).filter(|token| is_word(token)), expires) {
             (Some(token), Some(_)) => {
                 Ok(Lease { credential: GcpCredential { bearer: token.to_owned() }, expires })
             }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use object_store::aws::AwsCredential;
 use serde_json::Value;
 
+use super::ask::is_word;
 use super::{IdentityError, Lease, time};
 
 /// Keys that a request can be signed with.
@@ -24,8 +25,7 @@ impl Keys {
             (id.trim(), secret.trim(), token.map(str::trim).filter(|token| !token.is_empty()));
         // A secret is only signed with; the others go into headers.
         let is_secret = !secret.is_empty() && !secret.chars().any(char::is_control);
-        let is_sent = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_secret || !is_sent(id) || !token.is_none_or(is_sent) {
+        if !is_secret || !is_word(id) || !token.is_none_or(is_word) {
             return Err(IdentityError::Setup(format!(
                 "{from}: a key is empty or has characters that keys do not have"
             )));
